@@ -1,0 +1,30 @@
+/*
+ * detect.h - patterns: rule files compiled, windows over linked facts, alert rows out.
+ */
+#ifndef CW_DETECTORS_DETECT_H
+#define CW_DETECTORS_DETECT_H
+
+#include "operators/runtime/diag.h"
+#include "operators/runtime/stage.h"
+
+struct cw_rules;
+/**
+ * Reads a rule file, or all *.yaml and *.yml of a directory (by name order, not into folders). NULL:
+ * every mistake of every file went to `out` as text, with file, line, column, the line, a caret.
+ */
+struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors) CW_MUST_USE;
+/** The same from text, for tests; `name` stands in messages. */
+struct cw_rules *cw_rules_parse(const char *name, cw_str text, struct cw_buf *errors) CW_MUST_USE;
+void cw_rules_free(struct cw_rules *rules);
+size_t cw_rules_count(const struct cw_rules *rules); /* correlations: what can alert */
+/** Hash of the set's text, for positions. */
+struct cw_id cw_rules_hash(const struct cw_rules *rules, const struct cw_secret *secret);
+
+struct cw_detect;
+/** `rules` is borrowed and must outlive it. */
+struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_rules *rules)
+    CW_MUST_USE;
+extern const struct cw_stage cw_detect_stage;
+const struct cw_totals *cw_detect_totals(const struct cw_detect *detect);
+
+#endif

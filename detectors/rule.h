@@ -1,0 +1,117 @@
+/*
+ * rule.h - a rule set, compiled: paths into events, selections as flat code, correlations as data.
+ * load.c makes it from YAML; the engine only reads it. All memory is the set's arena.
+ */
+#ifndef CW_DETECTORS_RULE_H
+#define CW_DETECTORS_RULE_H
+
+#include "detectors/detect.h"
+#include "operators/runtime/event.h"
+#include "operators/runtime/row.h"
+
+enum cw_path_scope {
+    CW_PATH_ENVELOPE, /* country, owner, crime_areas … */
+    CW_PATH_DETAIL,   /* ad.category: a field of the type */
+    CW_PATH_PARTY,    /* party.ROLE.… */
+    CW_PATH_OBJECT    /* object.ROLE.… */
+};
+
+enum cw_path_what {
+    CW_WHAT_TEXT,   /* a text, or list of texts, of the envelope or detail */
+    CW_WHAT_NUMBER, /* a number, boolean or time: its decimal digits are its text */
+    CW_WHAT_NAME,   /* party: folded names */
+    CW_WHAT_BIRTH_DATE,
+    CW_WHAT_SEX,
+    CW_WHAT_NATIONALITY,
+    CW_WHAT_KIND,   /* party: person, organisation; object: `type` */
+    CW_WHAT_ID,     /* id.KIND: valid identifiers of that kind */
+    CW_WHAT_ENTITY, /* the entity (or core) of the part's record */
+    CW_WHAT_KEY     /* object: each valid one-of-a-kind identifier (object.ROLE.key) */
+};
+
+struct cw_path {
+    cw_str text; /* as written */
+    enum cw_path_scope scope;
+    enum cw_path_what what;
+    cw_str role;    /* party, object */
+    cw_str id_kind; /* CW_WHAT_ID */
+    uint16_t type;  /* CW_PATH_DETAIL: the event type */
+    int field;      /* CW_PATH_DETAIL: its field; CW_PATH_ENVELOPE: index of envelope_fields */
+};
+
+/* One value that a path finds in an event. */
+struct cw_found {
+    cw_str text;   /* the value; of identifiers the canonical value; empty for entities */
+    cw_str issuer; /* of identifiers; absent otherwise */
+    cw_str kind;   /* of identifiers: their kind */
+    int64_t number; /* CW_WHAT_NUMBER */
+    uint16_t part; /* of parties and objects; 0 otherwise */
+};
+
+/**
+ * All values that the path finds, in order of parts; *out lives in the arena. Entities: one entry a
+ * part of that role. 0 where the event has none.
+ */
+size_t cw_path_values(const struct cw_path *path, const struct cw_event *event,
+                      struct cw_arena *arena, struct cw_found **out) CW_NONNULL(1, 2, 3, 4);
+
+/* A selection as code: a small stack machine over booleans, no recursion. */
+enum cw_op { CW_OP_EQUALS, CW_OP_EXISTS, CW_OP_NOT, CW_OP_AND, CW_OP_OR, CW_OP_CONST };
+struct cw_instruction {
+    enum cw_op op;
+    const struct cw_path *path; /* EQUALS, EXISTS */
+    const cw_str *texts;        /* EQUALS: holds if any value of the path is any of these;
+                                   compared without case as Sigma does, identifiers by their text form */
+    size_t text_count;
+    int argument; /* EXISTS: wanted truth; CONST: the truth */
+};
+
+struct cw_selection {
+    cw_str name;
+    uint16_t type; /* event type number: logsource.category */
+    const struct cw_instruction *code;
+    size_t code_len;
+};
+
+/** Whether the event (of the selection's type) is selected. */
+bool cw_selection_holds(const struct cw_selection *selection, const struct cw_event *event,
+                        struct cw_arena *arena) CW_MUST_USE CW_NONNULL(1, 2, 3);
+
+enum cw_rule_type { CW_RULE_EVENT_COUNT, CW_RULE_VALUE_COUNT, CW_RULE_STANDING };
+
+struct cw_rule {
+    uint32_t number; /* in the set, by the order of ids */
+    cw_str id;
+    cw_str name;
+    cw_str title;
+    cw_str file;
+    enum cw_level level;
+    enum cw_rule_type type;
+    const struct cw_selection **selections; /* `rules`: what is selected, or sighted */
+    size_t selection_count;
+    const struct cw_selection **on; /* standing: the notices */
+    size_t on_count;
+    const struct cw_path *group_by;
+    size_t group_by_count;
+    enum cw_row_match match;
+    const struct cw_path *field; /* value_count: what is counted; NULL otherwise */
+    bool above;                  /* gt: more than the threshold; else gte */
+    int64_t threshold;
+    int64_t timespan;     /* T; 0 for standing */
+    int64_t lookback;     /* standing: at least a day, default 30 d */
+    int64_t suppress_for; /* 0: none */
+    int64_t cell_span;    /* C = max(T, suppress.for); standing: max(suppress.for, lookback) */
+    uint32_t keep;        /* evidence.keep; default 50 */
+    cw_str question;      /* the condition in words, for rows */
+};
+
+struct cw_rules {
+    struct cw_arena *arena;
+    struct cw_rule *rules; /* correlations, by number */
+    size_t count;
+    struct cw_selection *selections;
+    size_t selection_count;
+    cw_str text; /* all files' text one after the other, for the hash */
+};
+
+#endif
