@@ -307,21 +307,16 @@ static const struct cw_support *least_of(struct cw_link *link, const struct cw_c
     return least;
 }
 
+/* All members of a core that is computed again are computed again: the core goes as a whole. */
 static void drop_core(struct cw_link *link, uint32_t handle)
 {
-    cw_list_clear(&link->handle_lists, &cw_core_at(link, handle)->members);
+    struct cw_core *core = cw_core_at(link, handle);
+    const uint32_t *members = handles(link, core->members);
+    for (uint32_t i = 0; i < core->members.len; i++)
+        cw_link_record_at(link, members[i])->core = 0;
+    cw_list_clear(&link->handle_lists, &core->members);
     cw_pool_free(&link->cores, handle);
     (*link->of_entities)--;
-}
-
-/* Takes the record out of its core; a core without members goes. */
-static void leave_core(struct cw_link *link, struct cw_link_record *record, uint32_t handle)
-{
-    struct cw_core *core = cw_core_at(link, record->core);
-    remove_handle(link, &core->members, handle);
-    if (core->members.len == 0)
-        drop_core(link, record->core);
-    record->core = 0;
 }
 
 static void make_cores(struct cw_link *link, const struct component *found, const uint32_t *group)
@@ -427,16 +422,19 @@ static void recompute(struct cw_link *link, struct unit *unit)
     }
     struct before *gone = cw_arena_alloc(link->arena, unit->touched_count * sizeof(*gone));
     for (size_t i = 0; i < unit->touched_count; i++) {
-        struct cw_link_record *record = cw_link_record_at(link, unit->touched[i].record);
-        if (cw_support_count(&record->supports) == 0 && record->core != 0) {
+        const struct cw_link_record *record = cw_link_record_at(link, unit->touched[i].record);
+        if (cw_support_count(&record->supports) == 0)
             gone[i] = before_of(link, record);
-            leave_core(link, record, unit->touched[i].record);
-        }
+    }
+    for (size_t i = 0; i < unit->touched_count; i++) {
+        const struct cw_link_record *record = cw_link_record_at(link, unit->touched[i].record);
+        if (record->core != 0 && gone[i].was_there)
+            drop_core(link, record->core);
     }
     for (size_t i = 0; i < found.count; i++) {
-        struct cw_link_record *record = cw_link_record_at(link, found.records[i]);
+        const struct cw_link_record *record = cw_link_record_at(link, found.records[i]);
         if (record->core != 0)
-            leave_core(link, record, found.records[i]);
+            drop_core(link, record->core);
     }
     partition_component(link, &found);
     for (size_t i = 0; i < found.count; i++)
