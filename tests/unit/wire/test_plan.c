@@ -8,21 +8,25 @@
 static void a_datum_under_its_own_schema_stays_as_it_is(void **state)
 {
     (void)state;
-    const char *schema =
-        R(
-            F("b", "\"boolean\"") "," F("i", "\"int\"") "," F("l", "\"long\"") "," F("f", "\"float"
-                                                                                          "\"") "," F("d", "\"double\"") "," F("s", "\"string\"") "," F("y", "\"bytes\"") "," F(
-                "n",
-                "\"null\"") "," F("o",
-                                  "[\"null\",\"string\"]") "," F("a",
-                                                                 "{\"type\":\"array\",\"items\":"
-                                                                 "\"int\"}") "," F("m", "{\"type\":"
-                                                                                        "\"map\","
-                                                                                        "\"values\""
-                                                                                        ":\"long\""
-                                                                                        "}") "," F("x",
-                                                                                                   "{\"type\":\"fixed\",\"name\":\"X\",\"size\":2}") "," F("e",
-                                                                                                                                                           "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}"));
+    const char *schema = R(F("b", "\"boolean\"") "," F("i", "\"int\"") "," F("l", "\"long\"") "," F(
+        "f",
+        "\"float"
+        "\"") "," F("d",
+                    "\"double\"") "," F("s",
+                                        "\"string\"") "," F("y",
+                                                            "\"bytes\"") "," F("n",
+                                                                               "\"null\"") "," F("o",
+                                                                                                 "["
+                                                                                                 "\"null\",\"string\"]") "," F("a",
+                                                                                                                               "{\"type\":\"array\",\"items\":"
+                                                                                                                               "\"int\"}") "," F("m",
+                                                                                                                                                 "{\"type\":"
+                                                                                                                                                 "\"map\","
+                                                                                                                                                 "\"values\""
+                                                                                                                                                 ":\"long\""
+                                                                                                                                                 "}") "," F("x",
+                                                                                                                                                            "{\"type\":\"fixed\",\"name\":\"X\",\"size\":2}") "," F("e",
+                                                                                                                                                                                                                    "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}"));
     const char in[] = "\x01"
                       "\x03"
                       "\xfe\x7f"
@@ -101,10 +105,12 @@ static void numbers_are_promoted(void **state)
 static void fields_only_of_the_writer_are_skipped(void **state)
 {
     (void)state;
-    const char *writer =
-        R(F("x", "\"string\"") "," F("a", "\"int\"") "," F("y", "{\"type\":\"array\",\"items\":"
-                                                                "\"string\"}") "," F(
-            "z", "[\"null\",\"double\"]") "," F("b", "\"int\"") "," F("w", "\"bytes\""));
+    const char *writer = R(F("x", "\"string\"") "," F("a", "\"int\"") "," F(
+        "y",
+        "{\"type\":\"array\",\"items\":"
+        "\"string\"}") "," F("z", "[\"null\",\"double\"]") "," F("b",
+                                                                 "\"int\"") "," F("w",
+                                                                                  "\"bytes\""));
     const char *reader = R(F("a", "\"int\"") "," F("b", "\"int\""));
     assert_reads(writer, reader,
                  BYTES("\x04"
@@ -412,16 +418,16 @@ static void bytes_that_end_too_early_are_truncated_wherever_they_end(void **stat
 static void values_that_cannot_be_are_refused_with_their_path(void **state)
 {
     (void)state;
-    const char *schema = R(F(
-        "parties",
-        "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"P\",\"fields\":[" F(
-            "ids", "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"I\",\"fields\":"
-                   "[" F("kind", "\"string\"") "," F(
-                       "ok", "\"boolean\"") "]}}") "]}}") "," F("in",
-                                                                "{\"type\":\"record\",\"name\":"
-                                                                "\"In\",\"fields\":[" F(
-                                                                    "m",
-                                                                    "{\"type\":\"map\",\"values\":"
+    const char *schema = R(
+        F("parties",
+          "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"P\",\"fields\":[" F(
+              "ids",
+              "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"I\",\"fields\":"
+              "[" F("kind", "\"string\"") "," F(
+                  "ok", "\"boolean\"") "]}}") "]}}") "," F("in",
+                                                           "{\"type\":\"record\",\"name\":"
+                                                           "\"In\",\"fields\":[" F(
+                                                               "m", "{\"type\":\"map\",\"values\":"
                                                                     "\"boolean\"}") "]}"));
     assert_rejects(schema, schema,
                    BYTES("\x02\x04\x02"
