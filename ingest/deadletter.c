@@ -194,7 +194,7 @@ static bool read_letter(cw_str line, json_t **holder, struct cw_buf *bytes,
         !number_of(object, "length", &out->length) || !text_of(object, "bytes", &base64))
         return false;
     bytes->len = 0;
-    uint8_t *into = cw_buf_extend(bytes, base64.len);
+    uint8_t *into = cw_buf_extend(bytes, base64.len + 1); /* never NULL, also for no bytes */
     const char *end;
     if (sodium_base642bin(into, base64.len, base64.ptr, base64.len, NULL, &len, &end,
                           sodium_base64_VARIANT_ORIGINAL) != 0 ||
