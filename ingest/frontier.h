@@ -7,9 +7,10 @@
  * that no source declares has F_t = +inf; so do standing types, which move nothing and for which
  * nothing waits.
  *
- * Which types a source declares: every point type, unless its contract gives lateness for some
- * types without a default (such a contract has a negative lateness for the others): then those. An
- * event of a type that its source did not declare is admitted and moves nothing.
+ * A source declares every point type for which its contract has a lateness, and a contract that
+ * says nothing of a type has the default one. (A negative lateness is none: such a type is not
+ * declared. An event of it is admitted all the same, and moves nothing.) To declare what never
+ * comes costs memory until the source ends; not to declare what does come would call it late.
  *
  * F moves at ticks only: between two of them cw_frontier_at is a number that stands still.
  */

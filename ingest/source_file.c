@@ -317,7 +317,7 @@ static enum cw_pull next_block(struct file *file, struct cw_record *out)
         return reject_rest(file, file->next++, out);
     /* A datum takes a byte at least; so no count can keep us busy with nothing, or overflow. */
     if (count < 0 || (uint64_t)count > bytes.len) {
-        (void)cw_reject(&out->reason, "bad_length", "",
+        (void)cw_reject(&out->reason, "bad_block", "",
                         "expected a block with a count of at most its %zu bytes, found %" PRId64,
                         bytes.len, count);
         return reject_rest(file, file->next++, out);
@@ -331,7 +331,7 @@ static enum cw_pull next_datum(struct file *file, struct cw_record *out)
 {
     int64_t offset = file->next++;
     if (file->left == 0) {
-        (void)cw_reject(&out->reason, "bad_length", "",
+        (void)cw_reject(&out->reason, "bad_block", "",
                         "expected the end of the block behind its last datum, found %zu bytes",
                         file->block.len);
         return reject_rest(file, offset, out);
@@ -340,7 +340,7 @@ static enum cw_pull next_datum(struct file *file, struct cw_record *out)
     if (!cw_decoder_datum(file->decoder, file->block, &consumed, &out->body, &out->reason))
         return bad_datum(file, offset, out);
     if (consumed == 0) {
-        (void)cw_reject(&out->reason, "bad_length", "",
+        (void)cw_reject(&out->reason, "bad_block", "",
                         "expected data with content, found a schema whose data take no bytes");
         return bad_datum(file, offset, out);
     }
