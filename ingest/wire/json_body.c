@@ -122,8 +122,8 @@ static bool may_be(const struct cw_node *node, const json_t *value)
                json_integer_value(value) <= INT32_MAX;
     case CW_KIND_LONG:
         return json_is_integer(value) ||
-               (json_is_string(value) && (node->logical == CW_LOGICAL_MICROS ||
-                                          node->logical == CW_LOGICAL_MILLIS));
+               (json_is_string(value) &&
+                (node->logical == CW_LOGICAL_MICROS || node->logical == CW_LOGICAL_MILLIS));
     case CW_KIND_FLOAT:
     case CW_KIND_DOUBLE:
         return json_is_number(value);
@@ -202,8 +202,7 @@ static bool has_only_fields(struct encoder *encoder, const struct cw_node *node,
     return true;
 }
 
-static bool encode_record(struct encoder *encoder, const struct cw_node *node,
-                          const json_t *value)
+static bool encode_record(struct encoder *encoder, const struct cw_node *node, const json_t *value)
 {
     size_t found = 0;
     for (size_t i = 0; i < node->field_count; i++) {
@@ -369,8 +368,8 @@ static bool encode_typed(struct encoder *encoder, const struct cw_node *node, co
 
 static bool encode(struct encoder *encoder, const struct cw_node *node, const json_t *value)
 {
-    unsigned nests = node->kind == CW_KIND_RECORD || node->kind == CW_KIND_ARRAY ||
-                     node->kind == CW_KIND_MAP;
+    unsigned nests =
+        node->kind == CW_KIND_RECORD || node->kind == CW_KIND_ARRAY || node->kind == CW_KIND_MAP;
     if (encoder->depth + nests > CW_PLAN_DEPTH_MAX)
         return reject(encoder, "too_deep", "values nest deeper than %d", CW_PLAN_DEPTH_MAX);
     if (encoder->values++ == encoder->values_max)
@@ -387,10 +386,9 @@ static bool encode(struct encoder *encoder, const struct cw_node *node, const js
 bool cw_json_default(const struct cw_node *node, const json_t *value, struct cw_buf *out,
                      struct cw_reason *reason)
 {
-    struct encoder encoder = { .out = out,
-                               .reason = reason,
-                               .out_start = out->len,
-                               .values_max = DEFAULT_VALUES_MAX };
+    struct encoder encoder = {
+        .out = out, .reason = reason, .out_start = out->len, .values_max = DEFAULT_VALUES_MAX
+    };
     return encode(&encoder, node, value);
 }
 
@@ -403,10 +401,9 @@ bool cw_json_body(const struct cw_schema *reader, cw_str json, struct cw_buf *ou
     json_t *tree = cw_json_load(json, "bad_json", reason);
     if (tree == NULL)
         return false;
-    struct encoder encoder = { .out = out,
-                               .reason = reason,
-                               .out_start = out->len,
-                               .values_max = VALUES_MAX };
+    struct encoder encoder = {
+        .out = out, .reason = reason, .out_start = out->len, .values_max = VALUES_MAX
+    };
     bool ok = encode(&encoder, cw_schema_root(reader), tree);
     json_decref(tree);
     return ok;

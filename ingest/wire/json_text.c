@@ -1,8 +1,8 @@
 #include "ingest/wire/schema_node.h"
 
 /*
- * jansson spends up to 250 bytes on two that a stranger writes ("{}"), and recurses. So brackets are
- * counted first, by a scan that knows no more of JSON than where strings end.
+ * jansson spends up to 250 bytes on two that a stranger writes ("{}"), and recurses. So brackets
+ * are counted first, by a scan that knows no more of JSON than where strings end.
  */
 static bool within_limits(cw_str text, const char *code, struct cw_reason *reason)
 {

@@ -289,8 +289,8 @@ static bool compile_number(struct compiler *compiler, const struct cw_node *writ
 {
     if (reader->kind == CW_KIND_LONG || reader->kind == CW_KIND_INT)
         return compile_long(compiler, writer, reader);
-    uint32_t op = emit(compiler, reader->kind == CW_KIND_FLOAT ? CW_OP_TO_FLOAT : CW_OP_TO_DOUBLE,
-                       0, 0);
+    uint32_t op =
+        emit(compiler, reader->kind == CW_KIND_FLOAT ? CW_OP_TO_FLOAT : CW_OP_TO_DOUBLE, 0, 0);
     if (!compiler->failed)
         compiler->plan->ops[op].flag = writer->kind == CW_KIND_INT;
     return !compiler->failed;
@@ -452,8 +452,7 @@ static bool compile(struct compiler *compiler, const struct cw_node *writer,
                             cw_kind_name(writer->kind));
         size_t from = compiler->plan->consts.len;
         cw_buf_avro_long(&compiler->plan->consts, i);
-        return emit_const(compiler, from) &&
-               compile_plain(compiler, writer, reader->branches[i]);
+        return emit_const(compiler, from) && compile_plain(compiler, writer, reader->branches[i]);
     }
     if (fit_of(writer, reader, false) == FIT_NONE)
         return mismatch(compiler, "the writer has %s where %s is expected",
@@ -627,8 +626,7 @@ static bool compile_jobs(struct compiler *compiler)
         compiler->where = 0;
         path_pop(compiler, 0);
         (void)path_push(compiler, cw_cstr(job.path), "");
-        bool records =
-            job.writer->kind == CW_KIND_RECORD && job.reader->kind == CW_KIND_RECORD;
+        bool records = job.writer->kind == CW_KIND_RECORD && job.reader->kind == CW_KIND_RECORD;
         if (!(records ? compile_record(compiler, job.writer, job.reader)
                       : compile(compiler, job.writer, job.reader)))
             return false;

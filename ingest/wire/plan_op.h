@@ -13,19 +13,19 @@
 #include "ingest/wire/plan.h"
 
 enum {
-    CW_PLAN_OPS_MAX = 65536,   /* also of branches, symbols and parts */
-    CW_PLAN_DEPTH_MAX = 64,    /* records, arrays and maps within each other */
+    CW_PLAN_OPS_MAX = 65536,     /* also of branches, symbols and parts */
+    CW_PLAN_DEPTH_MAX = 64,      /* records, arrays and maps within each other */
     CW_PLAN_ITEMS_MAX = 1000000, /* of all arrays and maps of a datum together */
-    CW_PLAN_EMPTY_MAX = 65536  /* of those, items that take no bytes */
+    CW_PLAN_EMPTY_MAX = 65536    /* of those, items that take no bytes */
 };
 
 enum cw_op_code {
-    CW_OP_RETURN,          /* from a subroutine; from the outermost: the datum is complete */
-    CW_OP_CALL,            /* a: the subroutine of a record */
+    CW_OP_RETURN, /* from a subroutine; from the outermost: the datum is complete */
+    CW_OP_CALL,   /* a: the subroutine of a record */
     CW_OP_BOOLEAN,
     CW_OP_INT,
     CW_OP_LONG,
-    CW_OP_FIXED,           /* n bytes: float, double, fixed */
+    CW_OP_FIXED, /* n bytes: float, double, fixed */
     CW_OP_STRING,
     CW_OP_BYTES,
     CW_OP_ENUM,            /* n symbols, the same index on both sides */
@@ -42,10 +42,10 @@ enum cw_op_code {
     CW_OP_TO_FLOAT,        /* from long; flag: from int. Below likewise */
     CW_OP_TO_DOUBLE,
     CW_OP_FLOAT_TO_DOUBLE,
-    CW_OP_MICROS,          /* from milliseconds */
-    CW_OP_MARK,            /* start of a record whose fields are ordered anew, and end of each */
-    CW_OP_ORDER,           /* end of it: n parts from a in parts[], of flag-less count of marks */
-    CW_OP_UNRESOLVED       /* a branch that the reader's schema has no place for */
+    CW_OP_MICROS,    /* from milliseconds */
+    CW_OP_MARK,      /* start of a record whose fields are ordered anew, and end of each */
+    CW_OP_ORDER,     /* end of it: n parts from a in parts[], of flag-less count of marks */
+    CW_OP_UNRESOLVED /* a branch that the reader's schema has no place for */
 };
 
 struct cw_op {

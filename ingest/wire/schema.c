@@ -29,9 +29,9 @@ struct parser {
     size_t path_len; /* may run past what path holds */
 };
 
-static const char *const kind_names[] = { "null",  "boolean", "int",    "long", "float",
+static const char *const kind_names[] = { "null",   "boolean", "int",    "long",   "float",
                                           "double", "bytes",   "string", "record", "enum",
-                                          "array", "map",     "union",  "fixed" };
+                                          "array",  "map",     "union",  "fixed" };
 
 const char *cw_kind_name(enum cw_kind kind)
 {
@@ -140,8 +140,7 @@ static cw_str full_name(struct parser *parser, cw_str name, cw_str space)
 {
     if (last_dot(name) != NULL || space.len == 0)
         return name;
-    return cw_arena_printf(parser->schema->arena, "%.*s.%.*s", CW_STR_ARG(space),
-                           CW_STR_ARG(name));
+    return cw_arena_printf(parser->schema->arena, "%.*s.%.*s", CW_STR_ARG(space), CW_STR_ARG(name));
 }
 
 static struct cw_node *find_named(const struct parser *parser, cw_str name)
@@ -189,7 +188,8 @@ static bool parse_names(struct parser *parser, const json_t *json, const char *w
         const json_t *item = json_array_get(json, i);
         cw_str name = json_is_string(item) ? str_of(item) : (cw_str){ 0 };
         if (!(dotted ? is_dotted_name(name) : is_name(name)) || name.ptr == NULL) {
-            (void)fail(parser, "%s[%zu] is no name: letters, digits and _, no digit first", what, i);
+            (void)fail(parser, "%s[%zu] is no name: letters, digits and _, no digit first", what,
+                       i);
             return false;
         }
         if (dotted)
@@ -369,8 +369,12 @@ static struct cw_node *parse_union(struct parser *parser, const json_t *json, cw
 
 static enum cw_logical logical_of(const json_t *json, int kind)
 {
-    static const char *const others[] = { "date", "time-millis", "time-micros", "timestamp-nanos",
-                                          "local-timestamp-millis", "local-timestamp-micros",
+    static const char *const others[] = { "date",
+                                          "time-millis",
+                                          "time-micros",
+                                          "timestamp-nanos",
+                                          "local-timestamp-millis",
+                                          "local-timestamp-micros",
                                           "local-timestamp-nanos" };
     const char *name = json_string_value(json_object_get(json, "logicalType"));
     if (name == NULL || (kind != CW_KIND_LONG && kind != CW_KIND_INT))
@@ -477,8 +481,9 @@ static void find_empty(struct cw_schema *schema)
 struct cw_schema *cw_schema_parse(cw_str json, struct cw_reason *reason)
 {
     if (json.len > CW_SCHEMA_TEXT_MAX) {
-        (void)cw_reject(reason, "bad_schema", "", "the schema's text has %zu bytes, at most %d are read",
-                        json.len, CW_SCHEMA_TEXT_MAX);
+        (void)cw_reject(reason, "bad_schema", "",
+                        "the schema's text has %zu bytes, at most %d are read", json.len,
+                        CW_SCHEMA_TEXT_MAX);
         return NULL;
     }
     json_t *tree = cw_json_load(json, "bad_schema", reason);

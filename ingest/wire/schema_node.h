@@ -13,9 +13,9 @@
 
 enum {
     CW_SCHEMA_TEXT_MAX = 1024 * 1024,
-    CW_SCHEMA_DEPTH_MAX = 64,   /* types within types as written, references not followed */
-    CW_SCHEMA_NODES_MAX = 4096, /* types, fields, symbols and aliases together */
-    CW_JSON_DEPTH_MAX = 256,    /* brackets within brackets of any JSON text */
+    CW_SCHEMA_DEPTH_MAX = 64,    /* types within types as written, references not followed */
+    CW_SCHEMA_NODES_MAX = 4096,  /* types, fields, symbols and aliases together */
+    CW_JSON_DEPTH_MAX = 256,     /* brackets within brackets of any JSON text */
     CW_JSON_BRACKETS_MAX = 32768 /* objects and arrays of one: each costs jansson up to 250 bytes */
 };
 
@@ -54,8 +54,8 @@ struct cw_node_field {
 struct cw_node {
     enum cw_kind kind;
     enum cw_logical logical;
-    bool empty; /* a datum of it takes no bytes */
-    cw_str name; /* record, enum, fixed: the full name */
+    bool empty;              /* a datum of it takes no bytes */
+    cw_str name;             /* record, enum, fixed: the full name */
     struct cw_names aliases; /* of named types, full names */
     union {
         struct {
