@@ -15,8 +15,7 @@
 #include "operators/runtime/table.h"
 
 enum {
-    OWNERS_MAX = 65536, /* an owner is an agency: more of them is an attack or a wrong field */
-    OWNER_BYTES_MAX = 255,
+    OWNERS_MAX = 65536,    /* an owner is an agency: more of them is an attack or a wrong field */
     COUNTERS_EVERY = 1024, /* records */
     PAUSE_MS = 1           /* where no source has anything, before all are asked again */
 };
@@ -54,7 +53,7 @@ struct cw_ingest {
     struct cw_ingest_settings settings;
     struct cw_normaliser *normaliser;
     struct cw_dead_letters *letters; /* NULL: not kept */
-    struct cw_counters_page *page;
+    struct cw_counters_page *page;   /* NULL: nobody asked for it */
     struct cw_frontier *frontier;
     struct feed *feeds; /* in the order of ties */
     size_t feed_count;
@@ -308,10 +307,6 @@ static bool append_event(struct cw_ingest *ingest, struct feed *feed, struct cw_
     if (!cw_normalise(ingest->normaliser, source->contract, record->body, judged, &normal,
                       &record->reason))
         return false;
-    if (normal.owner.len > OWNER_BYTES_MAX)
-        return cw_reject(&record->reason, "too_large", "owner",
-                         "expected an owner of at most %d bytes, found %zu", OWNER_BYTES_MAX,
-                         normal.owner.len);
     uint32_t owner = owner_number(ingest, normal.owner);
     if (owner == 0)
         return cw_reject(&record->reason, "too_many_owners", "owner",
@@ -357,6 +352,12 @@ static void flush(struct cw_ingest *ingest)
         cw_log_flush(ingest->log);
 }
 
+static void show_totals(struct cw_ingest *ingest)
+{
+    if (ingest->page != NULL)
+        cw_counters_totals(ingest->page, &ingest->totals);
+}
+
 static void append_tick(struct cw_ingest *ingest)
 {
     struct cw_frame header = { .kind = CW_TICK };
@@ -369,7 +370,7 @@ static void append_tick(struct cw_ingest *ingest)
     cw_tick_put(&ingest->body, &tick);
     append(ingest, &header, NULL, 0, ingest->body.data, ingest->body.len);
     flush(ingest);
-    cw_counters_totals(ingest->page, &ingest->totals);
+    show_totals(ingest);
 }
 
 /* --- the order of sources --- */
@@ -442,7 +443,7 @@ static void take(struct cw_ingest *ingest, struct feed *feed, enum cw_pull pulle
     if (pulled == CW_PULL_REJECT || !append_event(ingest, feed, record))
         append_reject(ingest, feed, record);
     if (++ingest->records % COUNTERS_EVERY == 0)
-        cw_counters_totals(ingest->page, &ingest->totals);
+        show_totals(ingest);
 }
 
 enum cw_step cw_ingest_step(struct cw_ingest *ingest)
@@ -485,7 +486,7 @@ int cw_ingest_run(struct cw_ingest *ingest, const volatile int *stop)
             (void)poll(NULL, 0, PAUSE_MS);
     }
     flush(ingest);
-    cw_counters_totals(ingest->page, &ingest->totals);
+    show_totals(ingest);
     if (step == CW_STEP_FAILED)
         return CW_EXIT_FAILED;
     return step == CW_STEP_ENDED ? CW_EXIT_OK : CW_EXIT_BROKEN;
@@ -589,7 +590,8 @@ struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *l
     cw_map_init(&ingest->owners, sizeof(struct owner));
     ingest->events = cw_total(&ingest->totals, "ingest.events");
     ingest->rejected = cw_total(&ingest->totals, "ingest.rejected");
-    ingest->page = cw_counters_open(settings->counters, "ingest");
+    if (settings->counters != NULL)
+        ingest->page = cw_counters_open(settings->counters, "ingest");
     ingest->normaliser = cw_normaliser_new(secret);
     give_feeds(ingest, sources);
     if (!read_log(ingest) || !fits_log(ingest) || !open_letters(ingest)) {
@@ -601,7 +603,7 @@ struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *l
         if (feed->last_offset >= 0 && !feed->ended)
             feed->source->ops->skip(feed->source->self, feed->last_offset);
     }
-    cw_counters_totals(ingest->page, &ingest->totals);
+    show_totals(ingest);
     return ingest;
 }
 
