@@ -20,7 +20,8 @@ void cw_arena_free(struct cw_arena *arena); /* accepts NULL */
 void *cw_arena_alloc(struct cw_arena *arena, size_t size) CW_MUST_USE CW_NONNULL(1);
 /** A copy of the bytes, with a NUL behind it that is not counted. */
 cw_str cw_arena_copy(struct cw_arena *arena, const void *ptr, size_t len) CW_NONNULL(1);
-cw_str cw_arena_printf(struct cw_arena *arena, const char *format, ...) CW_NONNULL(1) CW_PRINTF(2, 3);
+cw_str cw_arena_printf(struct cw_arena *arena, const char *format, ...) CW_NONNULL(1)
+    CW_PRINTF(2, 3);
 void cw_arena_reset(struct cw_arena *arena) CW_NONNULL(1);
 /** Bytes handed out since the last reset, for caps. */
 size_t cw_arena_used(const struct cw_arena *arena) CW_NONNULL(1);

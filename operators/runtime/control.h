@@ -8,8 +8,8 @@
 #include "operators/runtime/frame.h"
 
 /*
- * Totals: named counters that only rise, in the order in which they were first added. A tick carries
- * ingest's, the close each stage's behind it, under names like "dedup.duplicate",
+ * Totals: named counters that only rise, in the order in which they were first added. A tick
+ * carries ingest's, the close each stage's behind it, under names like "dedup.duplicate",
  * "ingest.rejected.bad_utf8".
  */
 enum { CW_TOTALS_MAX = 128, CW_TOTAL_NAME_MAX = 64 };
@@ -30,10 +30,10 @@ void cw_totals_put(struct cw_buf *buf, const struct cw_totals *totals) CW_NONNUL
 bool cw_totals_get(struct cw_cur *cur, struct cw_totals *totals) CW_MUST_USE CW_NONNULL(1, 2);
 
 struct cw_tick {
-    uint64_t n;                        /* from 1 */
-    int64_t retention;                 /* R */
+    uint64_t n;                         /* from 1 */
+    int64_t retention;                  /* R */
     int64_t frontier[CW_TYPES_MAX + 1]; /* F, by type number; +inf where no source declares it */
-    struct cw_totals totals;           /* ingest's */
+    struct cw_totals totals;            /* ingest's */
 };
 
 struct cw_close {

@@ -24,7 +24,13 @@
 enum { CW_TYPES_MAX = 64, CW_TYPE_FIELDS_MAX = 32 };
 
 /* What a field of a type may be. Absent is allowed where nullable. */
-enum cw_field_type { CW_FIELD_STRING, CW_FIELD_LONG, CW_FIELD_BOOLEAN, CW_FIELD_DOUBLE, CW_FIELD_STRINGS };
+enum cw_field_type {
+    CW_FIELD_STRING,
+    CW_FIELD_LONG,
+    CW_FIELD_BOOLEAN,
+    CW_FIELD_DOUBLE,
+    CW_FIELD_STRINGS
+};
 
 struct cw_field {
     const char *name;
@@ -167,8 +173,8 @@ struct cw_event {
 /** All defaults of the schema, nothing else. */
 void cw_event_defaults(struct cw_event *event) CW_NONNULL(1);
 /** False: the bytes are not a canonical body (and nothing in `out` may be used). */
-bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw_arena *arena)
-    CW_MUST_USE CW_NONNULL(1, 2, 4);
+bool cw_event_read(struct cw_event *out, const void *body, size_t len,
+                   struct cw_arena *arena) CW_MUST_USE CW_NONNULL(1, 2, 4);
 /** Appends the event as one datum of the canonical schema. */
 void cw_event_write(const struct cw_event *event, struct cw_buf *out) CW_NONNULL(1, 2);
 /** SEMANTICS section 1: every field that differs from its default, by path, in schema order. */

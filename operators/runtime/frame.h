@@ -90,9 +90,9 @@ enum cw_key_flag {
 struct cw_key {
     uint16_t part;
     uint8_t flags;
-    uint8_t rank;    /* of the kind, 1 first */
-    uint32_t kind;   /* number of the identifier kind (identifier.h); 0 for records */
-    uint64_t scope;  /* kind and issuer (cw_id_scope) */
+    uint8_t rank;     /* of the kind, 1 first */
+    uint32_t kind;    /* number of the identifier kind (identifier.h); 0 for records */
+    uint64_t scope;   /* kind and issuer (cw_id_scope) */
     struct cw_id key; /* the identifier's key, or the record */
 };
 _Static_assert(sizeof(struct cw_key) == 32, "keys have no holes");

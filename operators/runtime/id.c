@@ -9,8 +9,8 @@
 void cw_secret_init(struct cw_secret *secret, cw_str text)
 {
     CW_CHECK(sodium_init() >= 0);
-    crypto_generichash(secret->k, sizeof(secret->k), (const unsigned char *)text.ptr, text.len, NULL,
-                       0);
+    crypto_generichash(secret->k, sizeof(secret->k), (const unsigned char *)text.ptr, text.len,
+                       NULL, 0);
 }
 
 bool cw_secret_from_environment(struct cw_secret *secret)

@@ -1,11 +1,11 @@
 /*
  * id.h - the ids of crosswatch and their encoding. They are computed, never drawn.
  *
- * A deployment has a secret; k = BLAKE2b-256(secret). A field is its length (u32, little endian) and
- * its bytes: text UTF-8, an integer as i64, an id its 16 bytes, a list the encoding of its members
- * as one field (a member that is itself a tuple is a list). An id hashes its fields, the first of
- * which is a tag. Inside the chain the hash is SipHash-2-4-128 (identity, key, record, content); for
- * ids that leave it is BLAKE2b-128 keyed with k (raw, core, entity, alert, case).
+ * A deployment has a secret; k = BLAKE2b-256(secret). A field is its length (u32, little endian)
+ * and its bytes: text UTF-8, an integer as i64, an id its 16 bytes, a list the encoding of its
+ * members as one field (a member that is itself a tuple is a list). An id hashes its fields, the
+ * first of which is a tag. Inside the chain the hash is SipHash-2-4-128 (identity, key, record,
+ * content); for ids that leave it is BLAKE2b-128 keyed with k (raw, core, entity, alert, case).
  */
 #ifndef CW_RUNTIME_ID_H
 #define CW_RUNTIME_ID_H
@@ -51,7 +51,7 @@ void cw_enc_id(struct cw_buf *buf, struct cw_id id) CW_NONNULL(1);
 /** A list: open returns a mark, members follow, close writes the length. Lists nest. */
 size_t cw_enc_open(struct cw_buf *buf) CW_NONNULL(1);
 void cw_enc_close(struct cw_buf *buf, size_t mark) CW_NONNULL(1);
-struct cw_id cw_id_inside(const struct cw_secret *secret, const struct cw_buf *buf); /* SipHash */
+struct cw_id cw_id_inside(const struct cw_secret *secret, const struct cw_buf *buf);  /* SipHash */
 struct cw_id cw_id_leaving(const struct cw_secret *secret, const struct cw_buf *buf); /* BLAKE2b */
 
 struct cw_id cw_id_identity(const struct cw_secret *secret, cw_str owner, cw_str event_id);

@@ -24,7 +24,8 @@ void cw_json_str(struct cw_json *json, cw_str text) CW_NONNULL(1);
 void cw_json_int(struct cw_json *json, int64_t value) CW_NONNULL(1);
 void cw_json_bool(struct cw_json *json, bool value) CW_NONNULL(1);
 void cw_json_null(struct cw_json *json) CW_NONNULL(1);
-void cw_json_double(struct cw_json *json, double value) CW_NONNULL(1); /* %.17g; not a number: null */
+void cw_json_double(struct cw_json *json, double value)
+    CW_NONNULL(1); /* %.17g; not a number: null */
 void cw_json_id(struct cw_json *json, struct cw_id id) CW_NONNULL(1); /* 32 hex digits */
 /** Microseconds UTC as "2020-01-01T00:00:00Z", with a fraction only where there is one. */
 void cw_json_time(struct cw_json *json, int64_t micros) CW_NONNULL(1);

@@ -1,8 +1,9 @@
 /*
  * row.h - an alert row as detect sends it and the sink formats it: whole, or gone.
  *
- * A row names its evidence by log position; the sink reads owners, event ids and shown fields there.
- * Content only: nothing in it depends on arrival order except the positions, which are pointers.
+ * A row names its evidence by log position; the sink reads owners, event ids and shown fields
+ * there. Content only: nothing in it depends on arrival order except the positions, which are
+ * pointers.
  */
 #ifndef CW_RUNTIME_ROW_H
 #define CW_RUNTIME_ROW_H
@@ -18,7 +19,7 @@ enum cw_row_match { CW_MATCH_RAW, CW_MATCH_EXACT, CW_MATCH_RESOLVED };
 struct cw_row_key {
     uint8_t is_entity; /* 1: an entity or core; 0: a raw identifier, field value, or a notice */
     struct cw_id id;   /* as in the alert's id */
-    cw_str text;       /* entity: its hex; identifier: "RO:123" or the value; notice: its identity */
+    cw_str text; /* entity: its hex; identifier: "RO:123" or the value; notice: its identity */
 };
 
 struct cw_row_evidence {
@@ -55,7 +56,7 @@ struct cw_row {
 
 void cw_row_put(struct cw_buf *out, const struct cw_row *row) CW_NONNULL(1, 2);
 /** False: the bytes are no row. Strings point into the frame, arrays live in the arena. */
-bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_arena *arena)
-    CW_MUST_USE CW_NONNULL(1, 2, 3);
+bool cw_row_get(const struct cw_frame *frame, struct cw_row *out,
+                struct cw_arena *arena) CW_MUST_USE CW_NONNULL(1, 2, 3);
 
 #endif

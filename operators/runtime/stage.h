@@ -31,11 +31,11 @@ struct cw_out {
 /* How a stage failed; the runner exits with it. 0 is success. */
 enum cw_exit {
     CW_EXIT_OK = 0,
-    CW_EXIT_FAILED = 1,   /* the sentence is on stderr */
-    CW_EXIT_USAGE = 2,    /* the command line */
-    CW_EXIT_BROKEN = 3,   /* the input ended without the frame `end` */
-    CW_EXIT_DAMAGED = 4,  /* the log or a frame is damaged */
-    CW_EXIT_REFUSED = 5   /* the world is not as it must be: another log, another rule set */
+    CW_EXIT_FAILED = 1,  /* the sentence is on stderr */
+    CW_EXIT_USAGE = 2,   /* the command line */
+    CW_EXIT_BROKEN = 3,  /* the input ended without the frame `end` */
+    CW_EXIT_DAMAGED = 4, /* the log or a frame is damaged */
+    CW_EXIT_REFUSED = 5  /* the world is not as it must be: another log, another rule set */
 };
 
 struct cw_stage {
@@ -65,24 +65,23 @@ struct cw_chain_link {
 struct cw_chain;
 typedef void (*cw_chain_tap)(void *context, size_t link, const struct cw_frame *frame);
 
-struct cw_chain *cw_chain_new(const struct cw_chain_link *links, size_t count, size_t batch)
-    CW_MUST_USE;
+struct cw_chain *cw_chain_new(const struct cw_chain_link *links, size_t count,
+                              size_t batch) CW_MUST_USE;
 void cw_chain_free(struct cw_chain *chain); /* frees no stage */
 /** Sees every frame that a link sends; for tests and digests. */
 void cw_chain_set_tap(struct cw_chain *chain, cw_chain_tap tap, void *context);
-/** Gives frames to the first link; what comes out goes down the chain. Non-zero: enum cw_exit. */
-int cw_chain_push(struct cw_chain *chain, const struct cw_frame *const *frames, size_t count)
-    CW_MUST_USE;
-/** Pushes what is held back for a full batch. */
-int cw_chain_flush(struct cw_chain *chain) CW_MUST_USE;
+/** Gives frames (whole units) to the first link, in batches; what comes out goes down the chain.
+ *  Non-zero: the enum cw_exit of the link that failed; push no more then. */
+int cw_chain_push(struct cw_chain *chain, const struct cw_frame *const *frames,
+                  size_t count) CW_MUST_USE;
 
 /*
  * The chain as a process: frames from `in_fd`, a stage, frames to `out_fd` (-1: none). Returns
  * CW_EXIT_OK after `end` went through, else how it failed; CW_EXIT_BROKEN if the input ended or the
  * reader went away without it.
  */
-int cw_filter_run(const struct cw_stage *stage, void *self, int in_fd, int out_fd, size_t batch)
-    CW_MUST_USE;
+int cw_filter_run(const struct cw_stage *stage, void *self, int in_fd, int out_fd,
+                  size_t batch) CW_MUST_USE;
 /** Writes all of the buffer to a pipe or socket. False: the other side is gone. */
 bool cw_write_all(int fd, const void *bytes, size_t len) CW_MUST_USE;
 

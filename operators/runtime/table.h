@@ -61,7 +61,7 @@ struct cw_list {
 
 enum { CW_LIST_CLASSES = 28 };
 struct cw_lists {
-    uint32_t elem_size; /* a multiple of 4 */
+    uint32_t elem_size;                    /* a multiple of 4 */
     struct cw_pool small[CW_LIST_CLASSES]; /* class c holds 1 << c elements */
 };
 

@@ -1,0 +1,121 @@
+#include "operators/runtime/row.h"
+
+#include "operators/runtime/check.h"
+
+const char *cw_level_name(uint8_t level)
+{
+    static const char *const names[] = { "informational", "low", "medium", "high", "critical" };
+    CW_CHECK(level <= CW_LEVEL_CRITICAL);
+    return names[level];
+}
+
+static void put_id(struct cw_buf *out, struct cw_id id)
+{
+    cw_buf_put(out, id.b, sizeof(id.b));
+}
+
+void cw_row_put(struct cw_buf *out, const struct cw_row *row)
+{
+    cw_buf_u8(out, row->gone);
+    put_id(out, row->alert);
+    put_id(out, row->case_id);
+    cw_buf_str32(out, row->rule);
+    cw_buf_u64(out, (uint64_t)row->cell);
+    if (row->gone)
+        return;
+    cw_buf_str32(out, row->title);
+    cw_buf_str32(out, row->question);
+    cw_buf_u64(out, (uint64_t)row->cell_start);
+    cw_buf_u64(out, (uint64_t)row->cell_span);
+    cw_buf_u8(out, row->level);
+    cw_buf_u8(out, row->match);
+    cw_buf_u8(out, row->continues);
+    cw_buf_u64(out, (uint64_t)row->first);
+    cw_buf_u64(out, (uint64_t)row->last);
+    cw_buf_u32(out, (uint32_t)row->value_count);
+    for (size_t i = 0; i < row->value_count; i++)
+        cw_buf_u64(out, (uint64_t)row->values[i]);
+    cw_buf_u32(out, (uint32_t)row->key_count);
+    for (size_t i = 0; i < row->key_count; i++) {
+        cw_buf_u8(out, row->keys[i].is_entity);
+        put_id(out, row->keys[i].id);
+        cw_buf_str32(out, row->keys[i].text);
+    }
+    cw_buf_u32(out, row->evidence_count);
+    cw_buf_u32(out, (uint32_t)row->shown_count);
+    for (size_t i = 0; i < row->shown_count; i++) {
+        const struct cw_row_evidence *evidence = &row->shown[i];
+        cw_buf_u64(out, evidence->position);
+        put_id(out, evidence->identity);
+        cw_buf_u64(out, (uint64_t)evidence->time_lo);
+        cw_buf_u16(out, evidence->part);
+        cw_buf_u8(out, evidence->is_rule);
+    }
+}
+
+static struct cw_id take_id(struct cw_cur *cur)
+{
+    struct cw_id id = { { 0 } };
+    const uint8_t *at = cw_cur_take(cur, sizeof(id.b));
+    if (at != NULL)
+        memcpy(id.b, at, sizeof(id.b));
+    return id;
+}
+
+/* A count of things that take at least `least` bytes each, so that no count asks for more memory
+ * than the frame is long. */
+static size_t take_count(struct cw_cur *cur, size_t least)
+{
+    uint32_t count = cw_cur_u32(cur);
+    if (count > (size_t)(cur->end - cur->at) / least) {
+        cur->failed = true;
+        return 0;
+    }
+    return count;
+}
+
+bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_arena *arena)
+{
+    struct cw_cur cur = cw_cur(cw_frame_body(frame), frame->body_length);
+    *out = (struct cw_row){ 0 };
+    out->gone = cw_cur_u8(&cur) != 0;
+    out->alert = take_id(&cur);
+    out->case_id = take_id(&cur);
+    out->rule = cw_cur_str32(&cur);
+    out->cell = (int64_t)cw_cur_u64(&cur);
+    if (out->gone)
+        return !cur.failed && cur.at == cur.end;
+    out->title = cw_cur_str32(&cur);
+    out->question = cw_cur_str32(&cur);
+    out->cell_start = (int64_t)cw_cur_u64(&cur);
+    out->cell_span = (int64_t)cw_cur_u64(&cur);
+    out->level = cw_cur_u8(&cur);
+    out->match = cw_cur_u8(&cur);
+    out->continues = cw_cur_u8(&cur) != 0;
+    out->first = (int64_t)cw_cur_u64(&cur);
+    out->last = (int64_t)cw_cur_u64(&cur);
+    out->value_count = take_count(&cur, 8);
+    out->values = cw_arena_alloc(arena, out->value_count * sizeof(*out->values));
+    for (size_t i = 0; i < out->value_count; i++)
+        out->values[i] = (int64_t)cw_cur_u64(&cur);
+    out->key_count = take_count(&cur, 21);
+    out->keys = cw_arena_alloc(arena, out->key_count * sizeof(*out->keys));
+    for (size_t i = 0; i < out->key_count; i++) {
+        out->keys[i].is_entity = cw_cur_u8(&cur);
+        out->keys[i].id = take_id(&cur);
+        out->keys[i].text = cw_cur_str32(&cur);
+    }
+    out->evidence_count = cw_cur_u32(&cur);
+    out->shown_count = take_count(&cur, 35);
+    out->shown = cw_arena_alloc(arena, out->shown_count * sizeof(*out->shown));
+    for (size_t i = 0; i < out->shown_count; i++) {
+        struct cw_row_evidence *evidence = &out->shown[i];
+        evidence->position = cw_cur_u64(&cur);
+        evidence->identity = take_id(&cur);
+        evidence->time_lo = (int64_t)cw_cur_u64(&cur);
+        evidence->part = cw_cur_u16(&cur);
+        evidence->is_rule = cw_cur_u8(&cur);
+    }
+    return !cur.failed && cur.at == cur.end && out->level <= CW_LEVEL_CRITICAL &&
+           out->match <= CW_MATCH_RESOLVED;
+}
