@@ -31,12 +31,13 @@ static cw_str lower_ascii(cw_str text, struct cw_arena *arena)
 
 static cw_str lower_unicode(cw_str text, enum cw_fold how, struct cw_arena *arena)
 {
-    utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
+    int options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
     if (how == CW_FOLD_NAME)
         options |= UTF8PROC_COMPAT;
     utf8proc_uint8_t *mapped = NULL;
-    utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text.ptr,
-                                        (utf8proc_ssize_t)text.len, &mapped, options);
+    utf8proc_ssize_t len =
+        utf8proc_map((const utf8proc_uint8_t *)text.ptr, (utf8proc_ssize_t)text.len, &mapped,
+                     (utf8proc_option_t)options);
     cw_str out = len >= 0 ? cw_arena_copy(arena, mapped, (size_t)len) : text; /* not UTF-8: as is */
     free(mapped);
     return out;

@@ -18,7 +18,7 @@ struct cw_finding {
 static void note(struct cw_source *source, size_t line, size_t column, const char *format,
                  va_list args)
 {
-    char text[1024];
+    char text[480]; /* cw_diag shows no more */
     if (source->finding_count++ >= CW_FINDINGS_MAX)
         return;
     int len = vsnprintf(text, sizeof(text), format, args);
@@ -106,8 +106,9 @@ static bool check_bytes(struct cw_source *source)
 {
     cw_str text = source->text;
     if (text.len > CW_YAML_SIZE_MAX) {
-        cw_source_error(source, 0, 0, "too large: %zu bytes, at most %d; split it into several files",
-                        text.len, CW_YAML_SIZE_MAX);
+        cw_source_error(source, 0, 0,
+                        "too large: a rule file has at most %d bytes; split it into several",
+                        CW_YAML_SIZE_MAX);
         return false;
     }
     size_t line = 1;
@@ -175,8 +176,8 @@ static struct cw_yaml *node_new(struct reader *reader, enum cw_yaml_kind kind, y
 static struct cw_yaml *scalar_new(struct reader *reader, const yaml_event_t *event)
 {
     struct cw_yaml *node = node_new(reader, CW_YAML_TEXT, event->start_mark);
-    node->text = cw_arena_copy(reader->source->arena, event->data.scalar.value,
-                               event->data.scalar.length);
+    node->text =
+        cw_arena_copy(reader->source->arena, event->data.scalar.value, event->data.scalar.length);
     yaml_scalar_style_t style = event->data.scalar.style;
     node->plain = style == YAML_PLAIN_SCALAR_STYLE;
     size_t quotes = node->plain ? 0 : 2;
@@ -219,7 +220,8 @@ static bool place(struct reader *reader, struct cw_yaml *node)
     node->key = parent->key;
     parent->key = NULL;
     if (node->key != NULL) {
-        for (const struct cw_yaml *other = parent->node->first; other != NULL; other = other->next) {
+        for (const struct cw_yaml *other = parent->node->first; other != NULL;
+             other = other->next) {
             if (!cw_str_eq(other->key->text, node->key->text))
                 continue;
             cw_source_error(source, node->key->line, node->key->column,
@@ -257,9 +259,10 @@ static void refuse_extras(struct reader *reader, const yaml_event_t *event,
     size_t line = event->start_mark.line + 1;
     size_t column = event->start_mark.column + 1;
     if (anchor != NULL)
-        cw_source_error(reader->source, line, column,
-                        "an anchor (&%s): anchors are not known here, write the value where it is used",
-                        (const char *)anchor);
+        cw_source_error(
+            reader->source, line, column,
+            "an anchor (&%s): anchors are not known here, write the value where it is used",
+            (const char *)anchor);
     if (tag != NULL)
         cw_source_error(reader->source, line, column,
                         "a tag (%s): tags are not known here, the schema says what a value is",
@@ -333,7 +336,8 @@ struct cw_yaml *cw_yaml_read(struct cw_source *source)
     }
     yaml_parser_t parser;
     CW_CHECK(yaml_parser_initialize(&parser));
-    yaml_parser_set_input_string(&parser, (const unsigned char *)source->text.ptr, source->text.len);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)source->text.ptr,
+                                 source->text.len);
     for (bool more = true; more;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
@@ -386,8 +390,11 @@ const char *cw_quote(struct cw_arena *arena, cw_str text)
     char *out = cw_arena_alloc(arena, len + sizeof("\"\"...") + 1);
     size_t at = 0;
     out[at++] = '"';
-    for (size_t i = 0; i < len; i++)
-        out[at++] = (char)((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f ? '?' : text.ptr[i]);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        bool c1 = byte >= 0x80 && byte < 0xa0 && i > 0 && (unsigned char)text.ptr[i - 1] == 0xc2;
+        out[at++] = (char)(byte < 0x20 || byte == 0x7f || c1 ? '?' : byte);
+    }
     memcpy(out + at, len < text.len ? "...\"" : "\"", len < text.len ? 5 : 2);
     return out;
 }

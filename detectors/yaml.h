@@ -46,11 +46,11 @@ enum cw_yaml_kind {
 
 struct cw_yaml {
     enum cw_yaml_kind kind;
-    size_t line; /* from 1 */
+    size_t line;   /* from 1 */
     size_t column; /* in characters, from 1 */
     cw_str text;
-    bool plain;    /* written without quotes */
-    bool verbatim; /* stands in the file just so: a byte of the text has its own column */
+    bool plain;          /* written without quotes */
+    bool verbatim;       /* stands in the file just so: a byte of the text has its own column */
     struct cw_yaml *key; /* in a map: the key of this value */
     struct cw_yaml *first;
     struct cw_yaml *next;
