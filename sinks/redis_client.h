@@ -42,7 +42,7 @@ struct cw_redis {
     struct cw_buf command; /* the arguments of the one being made */
     size_t arg_count;
     size_t pending;  /* replies not taken yet */
-    char error[512]; /* of the last status that was not OK, with the URL as shown */
+    char error[640]; /* of the last status that was not OK, with the URL as shown */
 };
 
 /** Closes what is open, connects, authenticates, selects. Ignores SIGPIPE for the whole process. */

@@ -108,14 +108,14 @@ bool cw_redis_prefix(const char *deployment, char out[96])
 
 int64_t cw_redis_time(int64_t micros)
 {
-    const int64_t limit = INT64_C(500000000000000);
+    const int64_t limit = INT64_C(499999999999999);
     int64_t millis = cw_floor_div(micros, 1000);
     return millis < -limit ? -limit : millis > limit ? limit : millis;
 }
 
 int64_t cw_redis_priority(uint8_t level, int64_t last)
 {
-    /* 4 * 10^15 + 5 * 10^14 < 2^53: a double holds it exactly */
+    /* at most 4.5 * 10^15 < 2^53: a double holds it exactly */
     return level * INT64_C(1000000000000000) + cw_redis_time(last);
 }
 

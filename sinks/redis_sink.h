@@ -35,7 +35,7 @@ const struct cw_totals *cw_redis_sink_totals(const struct cw_redis_sink *sink);
 bool cw_redis_prefix(const char *deployment, char out[96]) CW_MUST_USE CW_NONNULL(2);
 /** Priority of an open alert: its level, then the time of its last event; exact as a double. */
 int64_t cw_redis_priority(uint8_t level, int64_t last);
-/** A time as a score: whole milliseconds, held to ±5·10^14. */
+/** A time as a score: whole milliseconds, held to less than 5·10^14 from 0. */
 int64_t cw_redis_time(int64_t micros);
 
 #endif
