@@ -10,6 +10,7 @@
 
 #include "ingest/importers/generate_story.h"
 #include "operators/runtime/check.h"
+#include "operators/runtime/time.h"
 
 enum {
     DAY = CW_GEN_DAY,
@@ -50,6 +51,25 @@ static uint32_t somebody(struct cw_gen_story *story, bool with_national_id)
         uint32_t id = story->index * CW_GEN_PERSONS + story->person_count++;
         cw_gen_person(&person, story->seed, id);
         if (!with_national_id || cw_gen_national_id(&person, text))
+            return id;
+    }
+}
+
+/* Somebody whose birth date no slip of the pen makes that of the other. */
+static uint32_t somebody_else(struct cw_gen_story *story, uint32_t than)
+{
+    struct cw_gen_person one;
+    struct cw_gen_person two;
+    cw_gen_person(&one, story->seed, than);
+    for (;;) {
+        uint32_t id = somebody(story, false);
+        cw_gen_person(&two, story->seed, id);
+        int64_t year[2];
+        int month[2];
+        int day[2];
+        cw_civil_from_days(one.birth, &year[0], &month[0], &day[0]);
+        cw_civil_from_days(two.birth, &year[1], &month[1], &day[1]);
+        if (year[0] != year[1] && month[0] != month[1] && day[0] != day[1])
             return id;
     }
 }
@@ -272,7 +292,9 @@ static void plant_phone(struct cw_gen_story *story, unsigned variant, int64_t st
         ad(story, start, one, PERSON_SHOWN);
         ad(story, start + 4 * DAY, two, CW_GEN_SHOW_NATIONAL | CW_GEN_SHOW_BIRTH);
         ad(story, start + 9 * DAY, somebody(story, false), PERSON_SHOWN);
-        withdraw(story, third_record(story, CW_GEN_ACCOUNT, one, two, start + 6 * DAY));
+        struct cw_gen_happening *h = third_record(story, CW_GEN_ACCOUNT, one, two, start + 6 * DAY);
+        h->mentions[0].show &= (uint8_t)~CW_GEN_SHOW_BIRTH; /* it would contest the national id */
+        withdraw(story, h);
         story->note = "three persons; a record that made two of them one was withdrawn";
         return;
     }
@@ -441,7 +463,7 @@ static void resemble_sight(struct cw_gen_story *story, unsigned variant, int64_t
     }
     publish(&sight, person, PERSON_SHOWN);
     struct cw_gen_happening *notice = sight.notice;
-    uint32_t other = somebody(story, true);
+    uint32_t other = somebody_else(story, person);
     switch (variant % 10) {
     case 0:
         cancel(&sight, start + between(story, 5, 9) * DAY);
