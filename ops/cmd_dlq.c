@@ -11,9 +11,7 @@
 #include "operators/runtime/buf.h"
 #include "operators/runtime/logging.h"
 #include "operators/runtime/stage.h"
-#include "ops/command.h"
-
-extern const struct cw_command cw_cmd_dlq;
+#include "ops/commands.h"
 
 struct list {
     const char *code;   /* optional */
@@ -163,7 +161,6 @@ static int run(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_dlq, options, argc, argv, &rest);
     if (status >= 0)
         return status;
-    cw_log_stage("dlq");
     bool filters = list.code != NULL || list.source != NULL;
     if (rest.count == 2 && strcmp(rest.items[0], "list") == 0)
         status = walk(rest.items[1], list_one, &list);
