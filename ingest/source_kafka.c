@@ -353,7 +353,7 @@ static void append(struct cw_sources *sources, struct partition *partition,
 {
     char name[300];
     /* Not the broker's address: a topic that moves to another one is the same source. */
-    snprintf(name, sizeof(name), "kafka/%s", partition->topic->name);
+    snprintf(name, sizeof(name), "kafka/%s/%d", partition->topic->name, partition->number);
     struct cw_source source = {
         .ops = &partition_ops,
         .self = partition,

@@ -28,6 +28,7 @@ struct produce {
     enum key key;
     uint64_t registry_id; /* 0: plain bodies */
     struct cw_kafka *kafka;
+    rd_kafka_topic_t *handle;
     struct cw_decoder *decoder;
     struct cw_arena *arena;
     struct cw_buf message;
@@ -136,15 +137,10 @@ static bool send_event(struct produce *produce, cw_str body)
         return false;
     }
     write_message(produce, body);
-    rd_kafka_t *rk = cw_kafka_handle(produce->kafka);
-    for (;;) {
-        rd_kafka_resp_err_t err =
-            rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(produce->topic),
-                              RD_KAFKA_V_KEY(produce->key_text.data, produce->key_text.len),
-                              RD_KAFKA_V_VALUE(produce->message.data, produce->message.len),
-                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            break;
+    while (rd_kafka_produce(produce->handle, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                            produce->message.data, produce->message.len, produce->key_text.data,
+                            produce->key_text.len, NULL) != 0) {
+        rd_kafka_resp_err_t err = rd_kafka_last_error();
         if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
             snprintf(produce->error, sizeof(produce->error), "topic %s: %s", produce->topic,
                      rd_kafka_err2str(err));
@@ -258,6 +254,7 @@ static bool produce_all(struct produce *produce, int partitions, const struct cw
         return false;
     if (partitions > 0 && count != partitions)
         cw_warn("produce: topic %s is there already, with %d partitions", produce->topic, count);
+    produce->handle = rd_kafka_topic_new(cw_kafka_handle(produce->kafka), produce->topic, NULL);
     for (size_t i = 0; i < files->count; i++) {
         if (!send_file(produce, files->items[i]))
             return false;
@@ -357,6 +354,8 @@ static int run(int argc, char **argv)
     if (produce.kafka != NULL)
         rd_kafka_purge(cw_kafka_handle(produce.kafka),
                        RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    if (produce.handle != NULL)
+        rd_kafka_topic_destroy(produce.handle);
     cw_kafka_close(produce.kafka);
     cw_kafka_peer_free(peer);
     cw_decoder_free(produce.decoder);
