@@ -3,6 +3,7 @@
  * terminal could take for a command leaves this file unescaped.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +127,8 @@ static int walk(const char *dir, cw_dead_letter_visit visit, void *context)
         cw_error("%s", error);
         return CW_EXIT_FAILED;
     }
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+    bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    if (!written && errno != EPIPE) { /* who reads through `head` has read enough */
         cw_error("dlq: cannot write to standard output");
         return CW_EXIT_FAILED;
     }
