@@ -234,7 +234,7 @@ static void the_whole_list_has_all_its_rows(void **state)
         }
     }
     assert_true(passports > 290);
-    assert_true(scoped > 300);
+    assert_true(scoped > 280);
     events_done(&events);
 }
 
