@@ -173,14 +173,14 @@ static void what_is_no_record_is_refused_with_its_line(void **state)
 static void countries_and_states_are_found_by_name_and_code(void **state)
 {
     (void)state;
-    assert_string_equal(cw_country_code(cw_cstr("Iran (Islamic Republic of)")), "IR");
-    assert_string_equal(cw_country_code(cw_cstr(" germany ")), "DE");
-    assert_string_equal(cw_country_code(cw_cstr("CAN")), "CA");
-    assert_string_equal(cw_country_code(cw_cstr("Democratic People's Republic of Korea")), "KP");
-    assert_string_equal(cw_country_code(cw_cstr("NA")), "NA");
-    assert_null(cw_country_code(cw_cstr("na")));
-    assert_null(cw_country_code(cw_cstr("former Soviet Union")));
-    assert_null(cw_country_code(cw_cstr("")));
+    assert_string_equal(cw_country_by_name(cw_cstr("Iran (Islamic Republic of)")), "IR");
+    assert_string_equal(cw_country_by_name(cw_cstr(" germany ")), "DE");
+    assert_string_equal(cw_country_by_name(cw_cstr("CAN")), "CA");
+    assert_string_equal(cw_country_by_name(cw_cstr("Democratic People's Republic of Korea")), "KP");
+    assert_string_equal(cw_country_by_name(cw_cstr("NA")), "NA");
+    assert_null(cw_country_by_name(cw_cstr("na")));
+    assert_null(cw_country_by_name(cw_cstr("former Soviet Union")));
+    assert_null(cw_country_by_name(cw_cstr("")));
     assert_string_equal(cw_us_state_code(cw_cstr("OHIO")), "OH");
     assert_string_equal(cw_us_state_code(cw_cstr("CA ")), "CA");
     assert_null(cw_us_state_code(cw_cstr("Bavaria")));
