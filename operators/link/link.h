@@ -18,8 +18,9 @@ const struct cw_totals *cw_link_totals(const struct cw_link *link);
 /** entities.jsonl: one line an entity with live support, lines sorted; owners and event ids from
  *  the log. */
 bool cw_link_export(const struct cw_link *link, struct cw_log *log, FILE *file) CW_MUST_USE;
-/** One entity by id, with its members, identifiers shared, owners, as JSON. False: there is none. */
-bool cw_link_show(const struct cw_link *link, struct cw_log *log, struct cw_id entity, FILE *file)
-    CW_MUST_USE;
+/** One entity by id, with its members, identifiers shared, owners, as JSON. False: there is none.
+ */
+bool cw_link_show(const struct cw_link *link, struct cw_log *log, struct cw_id entity,
+                  FILE *file) CW_MUST_USE;
 
 #endif

@@ -170,13 +170,12 @@ static bool create_segment(struct cw_log *log, uint64_t base, char *error, size_
     char temporary[4096 + 8];
     segment_path(log, base, path);
     snprintf(temporary, sizeof(temporary), "%s.new", path);
-    struct header header = { .magic = "cwlogse",
-                             .format = LOG_FORMAT,
+    struct header header = { .format = LOG_FORMAT,
                              .normaliser = NORMALISER,
                              .log = log->id,
                              .schemas = schema_hash(),
                              .base = base };
-    memcpy(header.magic, "cwlogseg", 8);
+    memcpy(header.magic, "cwlogseg", sizeof(header.magic));
     header.crc = cw_crc32c(&header, offsetof(struct header, crc));
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     bool made = fd >= 0 && cw_write_all(fd, &header, sizeof(header)) &&

@@ -1,0 +1,35 @@
+/*
+ * partition.h - from records and the identifiers they hold to cores: the definition of SEMANTICS
+ * section 6, stratum 2, over one connected component.
+ *
+ * An identifier gives an edge for every pair of its holders. Edges are taken in the order (rank,
+ * key of the identifier, lesser record id, greater record id); one that would put two records in
+ * conflict into one core is held. Two records conflict if both hold values of one exclusive scope
+ * and these differ as sets (so a record that states two national ids of one country agrees only
+ * with its like).
+ */
+#ifndef CW_LINK_PARTITION_H
+#define CW_LINK_PARTITION_H
+
+#include "operators/runtime/arena.h"
+#include "operators/runtime/id.h"
+
+struct cw_part_id {
+    struct cw_id key;
+    uint64_t scope;
+    uint8_t rank;
+    bool exclusive;
+};
+
+struct cw_part_record {
+    struct cw_id id;
+    const struct cw_part_id *ids; /* one of a kind, valid */
+    size_t id_count;
+};
+
+/** group[i] is the least index of a record in the same core as record i. All records are of one
+ * kind; they need not be connected. */
+void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
+                  struct cw_arena *arena) CW_NONNULL(1, 3, 4);
+
+#endif
