@@ -359,7 +359,7 @@ static bool among(cw_str text, const char *names)
     }
 }
 
-const char *cw_country_code(cw_str text)
+const char *cw_country_by_name(cw_str text)
 {
     text = trimmed(text);
     if (text.len == 0)

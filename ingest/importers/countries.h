@@ -9,7 +9,7 @@
 
 /** ISO 3166-1 alpha-2 of a country by its name (letters of either case), alpha-2 or alpha-3 code
  *  (capitals). NULL: unknown, or a state that is no more ("former Soviet Union"). */
-const char *cw_country_code(cw_str text);
+const char *cw_country_by_name(cw_str text);
 /** Two letters of a state of the United States by its code or name. NULL: unknown. */
 const char *cw_us_state_code(cw_str text);
 

@@ -212,7 +212,7 @@ const char *cw_import_country(struct cw_import *import, cw_str country)
     country = cw_import_text(import, country);
     if (country.len == 0)
         return NULL;
-    const char *code = cw_country_code(country);
+    const char *code = cw_country_by_name(country);
     if (code == NULL)
         import->counts.unknown_countries++;
     return code;
