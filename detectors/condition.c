@@ -109,7 +109,9 @@ static void take_name(struct parser *parser)
             return;
         }
     }
-    const char *nearest = cw_nearest(parser->word, parser->names, parser->name_count);
+    const char *nearest = cw_source_full(parser->source)
+                              ? NULL
+                              : cw_nearest(parser->word, parser->names, parser->name_count);
     cw_yaml_error(parser->source, parser->node, parser->token_at, "no selection is named %s%s%s%s",
                   cw_quote(arena, parser->word), nearest != NULL ? ": did you mean \"" : "",
                   nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
