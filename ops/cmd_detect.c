@@ -18,6 +18,7 @@ static int run(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_detect, options, argc, argv, NULL);
     if (status >= 0)
         return status;
+    cw_default_signals();
     struct cw_secret secret;
     struct cw_rules *rules = cw_rules_arg(path);
     if (rules == NULL || !cw_secret_from_environment(&secret))

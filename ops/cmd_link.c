@@ -16,6 +16,7 @@ static int run(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_link, options, argc, argv, NULL);
     if (status >= 0)
         return status;
+    cw_default_signals();
     struct cw_secret secret;
     if (!cw_secret_from_environment(&secret))
         return CW_EXIT_FAILED;

@@ -48,5 +48,7 @@ int cw_options_read(const struct cw_command *command, const struct cw_option *op
 /* SIGTERM and SIGINT set this; long-running commands look at it. */
 extern volatile int cw_stop;
 void cw_catch_signals(void);
+/** For filters, which have nothing to finish: the signals end the process again. */
+void cw_default_signals(void);
 
 #endif

@@ -1,0 +1,108 @@
+/*
+ * crosswatch sink: alert rows from standard input into Redis.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "operators/runtime/counters.h"
+#include "operators/runtime/log.h"
+#include "operators/runtime/logging.h"
+#include "operators/runtime/stage.h"
+#include "ops/command.h"
+#include "sinks/redis_sink.h"
+
+extern const struct cw_command cw_cmd_sink;
+
+struct arguments {
+    const char *log;
+    const char *redis;
+    const char *deployment;
+    const char *rule_set;
+    const char *counters;
+    uint64_t batch;
+};
+
+/* The sink, and the page that shows what it has done after each batch. */
+struct counted {
+    struct cw_redis_sink *sink;
+    struct cw_counters_page *page;
+};
+
+static int counted_batch(void *self, const struct cw_batch *in, struct cw_out *out)
+{
+    struct counted *counted = self;
+    int status = cw_redis_stage.batch(counted->sink, in, out);
+    cw_counters_totals(counted->page, cw_redis_sink_totals(counted->sink));
+    return status;
+}
+
+static void counted_free(void *self)
+{
+    struct counted *counted = self;
+    if (counted != NULL)
+        cw_redis_stage.free(counted->sink);
+}
+
+static const struct cw_stage counted_stage = { "sink", counted_batch, counted_free };
+
+static int sink(const struct arguments *arguments, const struct cw_redis_settings *settings)
+{
+    char error[512];
+    int status = CW_EXIT_FAILED;
+    struct cw_log *log = cw_log_read(arguments->log, error, sizeof(error));
+    if (log == NULL) {
+        cw_error("%s", error);
+        return CW_EXIT_REFUSED;
+    }
+    struct counted counted = { cw_redis_sink_new(settings, log, &status),
+                               cw_counters_open(arguments->counters, "sink") };
+    if (counted.sink != NULL)
+        status = cw_filter_run(&counted_stage, &counted, STDIN_FILENO, -1, arguments->batch);
+    counted_stage.free(&counted);
+    cw_log_close(log);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct arguments arguments = { .batch = CW_BATCH_DEFAULT };
+    const struct cw_option options[] = {
+        { "log", CW_OPT_TEXT, &arguments.log, true,
+          "directory of the log: evidence is read there" },
+        { "redis", CW_OPT_TEXT, &arguments.redis, true,
+          "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH" },
+        { "deployment", CW_OPT_TEXT, &arguments.deployment, false,
+          "D of the keys cw:{D}:… (crosswatch)" },
+        { "rule-set", CW_OPT_TEXT, &arguments.rule_set, false,
+          "hash of the rules in force, 32 hex digits: a Redis filled by others is refused" },
+        { "batch", CW_OPT_COUNT, &arguments.batch, false, "frames a batch (512)" },
+        { "counters", CW_OPT_TEXT, &arguments.counters, false, "file of the counters page" },
+        { 0 },
+    };
+    int status = cw_options_read(&cw_cmd_sink, options, argc, argv, NULL);
+    if (status >= 0)
+        return status;
+    cw_log_stage("sink");
+    struct cw_redis_settings settings = { .url = arguments.redis,
+                                          .deployment = arguments.deployment,
+                                          .stop = &cw_stop };
+    if (arguments.rule_set != NULL &&
+        !cw_id_parse(cw_cstr(arguments.rule_set), &settings.rule_set)) {
+        cw_error("--rule-set: expected 32 hex digits");
+        return CW_EXIT_USAGE;
+    }
+    if (arguments.batch == 0) {
+        cw_error("--batch: expected a number of frames above 0, found 0");
+        return CW_EXIT_USAGE;
+    }
+    cw_catch_signals();
+    return sink(&arguments, &settings);
+}
+
+const struct cw_command cw_cmd_sink = {
+    .name = "sink",
+    .usage = "--log DIR --redis URL [--deployment D] [--rule-set HEX] [--batch N] "
+             "[--counters FILE]",
+    .summary = "alert rows from standard input into Redis",
+    .run = run,
+};

@@ -1,0 +1,389 @@
+#include "sinks/format.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "operators/runtime/event.h"
+#include "operators/runtime/json.h"
+#include "operators/runtime/mem.h"
+#include "operators/runtime/time.h"
+
+/* How many events a sentence names before it says "and N more". */
+enum { NAMED_MAX = 4 };
+
+struct cw_formatter {
+    struct cw_log *log;
+    struct cw_arena *arena; /* of one row */
+};
+
+/* One piece of shown evidence, read back from the log. */
+struct piece {
+    const struct cw_row_evidence *evidence;
+    const struct cw_frame *frame;
+    struct cw_event event;
+    const struct cw_part *part; /* the part that leads to the key; NULL: the event has none */
+    size_t group;               /* least piece that it is linked with directly */
+};
+
+/* A valid identifier of a piece's part. */
+struct shown_id {
+    const struct cw_identifier *id;
+    size_t piece;
+};
+
+struct cw_formatter *cw_formatter_new(struct cw_log *log)
+{
+    struct cw_formatter *formatter = cw_new(struct cw_formatter);
+    formatter->log = log;
+    formatter->arena = cw_arena_new();
+    return formatter;
+}
+
+void cw_formatter_free(struct cw_formatter *formatter)
+{
+    if (formatter == NULL)
+        return;
+    cw_arena_free(formatter->arena);
+    free(formatter);
+}
+
+static bool read_piece(struct cw_formatter *formatter, const struct cw_row_evidence *evidence,
+                       struct piece *out)
+{
+    out->evidence = evidence;
+    out->frame = cw_log_get(formatter->log, evidence->position);
+    if (out->frame == NULL || out->frame->kind != CW_EVENT ||
+        !cw_id_eq(out->frame->identity, evidence->identity))
+        return false;
+    if (!cw_event_read(&out->event, cw_frame_body(out->frame), out->frame->body_length,
+                       formatter->arena))
+        return false;
+    if (evidence->part < cw_event_part_count(&out->event))
+        out->part = cw_event_part(&out->event, evidence->part);
+    return true;
+}
+
+static cw_str text_form(const struct cw_identifier *id, struct cw_arena *arena)
+{
+    if (id->issuer.len == 0)
+        return id->value;
+    return cw_arena_printf(arena, "%.*s:%.*s", CW_STR_ARG(id->issuer), CW_STR_ARG(id->value));
+}
+
+static cw_str event_name(const struct piece *piece, struct cw_arena *arena)
+{
+    return cw_arena_printf(arena, "%.*s/%.*s", CW_STR_ARG(piece->event.owner),
+                           CW_STR_ARG(piece->event.event_id));
+}
+
+/* --- why: sentences made of content only --- */
+
+static void why_question(const struct cw_row *row, struct cw_json *json, struct cw_buf *line)
+{
+    line->len = 0;
+    cw_buf_str(line, row->question);
+    for (size_t i = 0; i < row->value_count; i++)
+        cw_buf_printf(line, "%s%" PRId64, i == 0 ? ": reached " : ", ", row->values[i]);
+    cw_json_str(json, (cw_str){ (const char *)line->data, line->len });
+}
+
+static void put_detail(struct cw_buf *line, const struct cw_event *event, const char *field,
+                       const char *before)
+{
+    const struct cw_type *type = event->detail_type;
+    int at = type != NULL && event->detail != NULL ? cw_type_field(type, cw_cstr(field)) : -1;
+    if (at < 0 || type->fields[at].type != CW_FIELD_STRING || !event->detail[at].present ||
+        event->detail[at].text.len == 0)
+        return;
+    cw_buf_cstr(line, before);
+    cw_buf_str(line, event->detail[at].text);
+}
+
+/* "notice UN-SC/QDi.001 stands: colour sanctions, reference QDi.001" */
+static void why_standing(const struct piece *piece, struct cw_json *json, struct cw_buf *line,
+                         struct cw_arena *arena)
+{
+    line->len = 0;
+    cw_buf_str(line, piece->event.event_type);
+    cw_buf_u8(line, ' ');
+    cw_buf_str(line, event_name(piece, arena));
+    cw_buf_cstr(line, " stands");
+    size_t bare = line->len;
+    put_detail(line, &piece->event, "colour", ": colour ");
+    put_detail(line, &piece->event, "reference",
+               line->len == bare ? ": reference " : ", reference ");
+    cw_json_str(json, (cw_str){ (const char *)line->data, line->len });
+}
+
+static bool is_notice_key(const struct cw_row_key *key, const struct piece *pieces, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char hex[CW_ID_HEX];
+        cw_id_hex(pieces[i].evidence->identity, hex);
+        if (pieces[i].evidence->is_rule != 0 && cw_str_is(key->text, hex))
+            return true;
+    }
+    return false;
+}
+
+/* The kind of a raw key is not in the row: the first piece that shows the value as an identifier
+ * says what it is. */
+static cw_str kind_of_key(const struct cw_row_key *key, const struct piece *pieces, size_t count,
+                          struct cw_arena *arena)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct cw_part *part = pieces[i].part;
+        for (size_t j = 0; part != NULL && j < part->id_count; j++) {
+            if (part->ids[j].fault.ptr == NULL &&
+                cw_str_eq(text_form(&part->ids[j], arena), key->text))
+                return part->ids[j].kind;
+        }
+    }
+    return cw_cstr("value");
+}
+
+static void why_raw_key(const struct cw_row_key *key, const struct piece *pieces, size_t count,
+                        struct cw_json *json, struct cw_buf *line, struct cw_arena *arena)
+{
+    line->len = 0;
+    cw_buf_str(line, kind_of_key(key, pieces, count, arena));
+    cw_buf_u8(line, ' ');
+    cw_buf_str(line, key->text);
+    cw_buf_cstr(line, " is in each of them");
+    cw_json_str(json, (cw_str){ (const char *)line->data, line->len });
+}
+
+static int order_of_ids(const void *a, const void *b)
+{
+    const struct shown_id *left = a;
+    const struct shown_id *right = b;
+    int order = cw_str_cmp(left->id->kind, right->id->kind);
+    if (order == 0)
+        order = cw_str_cmp(left->id->issuer, right->id->issuer);
+    if (order == 0)
+        order = cw_str_cmp(left->id->value, right->id->value);
+    if (order == 0)
+        order = (left->piece > right->piece) - (left->piece < right->piece);
+    return order;
+}
+
+static bool same_id(const struct cw_identifier *a, const struct cw_identifier *b)
+{
+    return cw_str_eq(a->kind, b->kind) && cw_str_eq(a->issuer, b->issuer) &&
+           cw_str_eq(a->value, b->value);
+}
+
+static size_t collect_ids(const struct piece *pieces, size_t count, struct cw_arena *arena,
+                          struct shown_id **out)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += pieces[i].part != NULL ? pieces[i].part->id_count : 0;
+    struct shown_id *ids = cw_arena_alloc(arena, total * sizeof(*ids));
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct cw_part *part = pieces[i].part;
+        for (size_t j = 0; part != NULL && j < part->id_count; j++) {
+            if (part->ids[j].fault.ptr == NULL)
+                ids[n++] = (struct shown_id){ &part->ids[j], i };
+        }
+    }
+    if (n > 1)
+        qsort(ids, n, sizeof(*ids), order_of_ids);
+    *out = ids;
+    return n;
+}
+
+/* "passport RO:123 is shared by A/1, B/2 and 3 more"; ids are those of one value, by piece. */
+static void put_shared(const struct shown_id *ids, size_t count, size_t distinct,
+                       const struct piece *pieces, struct cw_buf *line, struct cw_arena *arena)
+{
+    line->len = 0;
+    cw_buf_str(line, ids[0].id->kind);
+    cw_buf_u8(line, ' ');
+    cw_buf_str(line, text_form(ids[0].id, arena));
+    cw_buf_cstr(line, " is shared by ");
+    size_t named = 0;
+    for (size_t i = 0; i < count && named < NAMED_MAX; i++) {
+        if (i != 0 && ids[i].piece == ids[i - 1].piece)
+            continue;
+        cw_buf_cstr(line, named == 0 ? "" : named + 1 == distinct ? " and " : ", ");
+        cw_buf_str(line, event_name(&pieces[ids[i].piece], arena));
+        named++;
+    }
+    if (distinct > named)
+        cw_buf_printf(line, " and %zu more", distinct - named);
+}
+
+static void why_shared(const struct piece *pieces, size_t count, struct cw_json *json,
+                       struct cw_buf *line, struct cw_arena *arena)
+{
+    struct shown_id *ids = NULL;
+    size_t total = collect_ids(pieces, count, arena, &ids);
+    for (size_t from = 0, to; from < total; from = to) {
+        size_t distinct = 1;
+        for (to = from + 1; to < total && same_id(ids[from].id, ids[to].id); to++)
+            distinct += ids[to].piece != ids[to - 1].piece;
+        if (distinct < 2)
+            continue;
+        put_shared(ids + from, to - from, distinct, pieces, line, arena);
+        cw_json_str(json, (cw_str){ (const char *)line->data, line->len });
+    }
+}
+
+static bool joins(const struct cw_key *key)
+{
+    const uint8_t valid = CW_KEY_VALID | CW_KEY_UNIQUE;
+    return (key->flags & CW_KEY_RECORD) != 0 || (key->flags & valid) == valid;
+}
+
+/* Whether a part of each states the same record, or shows the same one-of-a-kind identifier: what
+ * link joins cores by. */
+static bool linked_directly(const struct piece *a, const struct piece *b)
+{
+    const struct cw_key *left = cw_frame_keys(a->frame);
+    const struct cw_key *right = cw_frame_keys(b->frame);
+    for (size_t i = 0; i < a->frame->key_count; i++) {
+        if (left[i].part != a->evidence->part || !joins(&left[i]))
+            continue;
+        for (size_t j = 0; j < b->frame->key_count; j++) {
+            if (right[j].part == b->evidence->part && joins(&right[j]) &&
+                cw_id_eq(left[i].key, right[j].key))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the shown evidence alone does not show why it is one entity. Groups take the least
+ * number: a few dozen pieces, so the plain fixed point will do. */
+static bool linked_by_others(struct piece *pieces, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pieces[i].group = i;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            size_t from = pieces[i].group > pieces[j].group ? pieces[i].group : pieces[j].group;
+            size_t to = pieces[i].group > pieces[j].group ? pieces[j].group : pieces[i].group;
+            if (from == to || !linked_directly(&pieces[i], &pieces[j]))
+                continue;
+            for (size_t k = 0; k <= i; k++) {
+                if (pieces[k].group == from)
+                    pieces[k].group = to;
+            }
+        }
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (pieces[i].group != 0)
+            return true;
+    }
+    return false;
+}
+
+static void why_entity(const struct cw_row *row, struct piece *pieces, struct cw_json *json,
+                       struct cw_buf *line, struct cw_arena *arena)
+{
+    why_shared(pieces, row->shown_count, json, line, arena);
+    if (!linked_by_others(pieces, row->shown_count))
+        return;
+    for (size_t i = 0; i < row->key_count; i++) {
+        if (row->keys[i].is_entity == 0)
+            continue;
+        line->len = 0;
+        cw_buf_cstr(line, "linked through other records: crosswatch entity show ");
+        cw_buf_str(line, row->keys[i].text);
+        cw_json_str(json, (cw_str){ (const char *)line->data, line->len });
+    }
+}
+
+static void put_why(const struct cw_row *row, struct piece *pieces, struct cw_json *json,
+                    struct cw_arena *arena)
+{
+    struct cw_buf line = { 0 };
+    bool entity = false;
+    cw_json_key(json, "why");
+    cw_json_open(json, '[');
+    why_question(row, json, &line);
+    for (size_t i = 0; i < row->shown_count; i++) {
+        if (pieces[i].evidence->is_rule != 0)
+            why_standing(&pieces[i], json, &line, arena);
+    }
+    for (size_t i = 0; i < row->key_count; i++) {
+        entity |= row->keys[i].is_entity != 0;
+        if (row->keys[i].is_entity == 0 && !is_notice_key(&row->keys[i], pieces, row->shown_count))
+            why_raw_key(&row->keys[i], pieces, row->shown_count, json, &line, arena);
+    }
+    if (entity)
+        why_entity(row, pieces, json, &line, arena);
+    cw_json_close(json, ']');
+    cw_buf_done(&line);
+}
+
+/* --- the line; keys in byte order, which a test holds to --- */
+
+static void put_evidence(const struct cw_row *row, const struct piece *pieces, struct cw_json *json)
+{
+    cw_json_key(json, "evidence");
+    cw_json_open(json, '[');
+    for (size_t i = 0; i < row->shown_count; i++) {
+        const struct piece *piece = &pieces[i];
+        cw_json_open(json, '{');
+        cw_json_kstr(json, "event_id", piece->event.event_id);
+        cw_json_kstr(json, "owner", piece->event.owner);
+        cw_json_key(json, "role");
+        if (piece->part != NULL)
+            cw_json_str(json, piece->part->role);
+        else
+            cw_json_null(json);
+        cw_json_ktime(json, "time", piece->evidence->time_lo);
+        cw_json_kstr(json, "type", piece->event.event_type);
+        cw_json_close(json, '}');
+    }
+    cw_json_close(json, ']');
+    cw_json_kint(json, "evidence_count", row->evidence_count);
+}
+
+static void put_row(const struct cw_row *row, struct piece *pieces, struct cw_json *json,
+                    struct cw_arena *arena)
+{
+    static const char *const matches[] = { "raw", "exact", "resolved" };
+    cw_json_open(json, '{');
+    cw_json_kid(json, "case", row->case_id);
+    cw_json_kint(json, "cell", row->cell);
+    cw_json_kcstr(json, "completeness", "exact");
+    cw_json_kbool(json, "continues", row->continues);
+    put_evidence(row, pieces, json);
+    cw_json_ktime(json, "first", row->first);
+    cw_json_kid(json, "id", row->alert);
+    cw_json_key(json, "key");
+    cw_json_open(json, '[');
+    for (size_t i = 0; i < row->key_count; i++)
+        cw_json_str(json, row->keys[i].text);
+    cw_json_close(json, ']');
+    cw_json_ktime(json, "last", row->last);
+    cw_json_kcstr(json, "level", cw_level_name(row->level));
+    cw_json_kcstr(json, "match", matches[row->match]);
+    cw_json_kstr(json, "rule", row->rule);
+    cw_json_kstr(json, "title", row->title);
+    cw_json_key(json, "value");
+    cw_json_open(json, '[');
+    for (size_t i = 0; i < row->value_count; i++)
+        cw_json_int(json, row->values[i]);
+    cw_json_close(json, ']');
+    put_why(row, pieces, json, arena);
+    cw_json_close(json, '}');
+}
+
+bool cw_format_row(struct cw_formatter *formatter, const struct cw_row *row, struct cw_buf *out)
+{
+    cw_arena_reset(formatter->arena);
+    struct piece *pieces =
+        cw_arena_alloc(formatter->arena, row->shown_count * sizeof(struct piece));
+    for (size_t i = 0; i < row->shown_count; i++) {
+        if (!read_piece(formatter, &row->shown[i], &pieces[i]))
+            return false;
+    }
+    struct cw_json json = cw_json(out);
+    put_row(row, pieces, &json, formatter->arena);
+    return true;
+}
