@@ -214,9 +214,13 @@ static int one_frame(struct cw_detect *detect, const struct cw_frame *frame, str
         status = on_event(detect, frame);
         detect->tick.event++;
         return status;
-    case CW_MOVED:
+    case CW_MOVED: {
         status = on_moved(detect, frame);
-        break;
+        size_t at = out->buf.len;
+        cw_out_frame(out, frame);
+        cw_frame_at(&out->buf, at)->flags = 0; /* the rest of its unit goes no further */
+        return status;
+    }
     case CW_TICK:
         status = on_tick(detect, frame);
         break;
