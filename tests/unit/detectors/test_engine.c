@@ -638,6 +638,15 @@ static void tick_gives(struct world *w, const char *rows)
     expect(w, rows);
 }
 
+/* What was withdrawn has left nothing behind, and all of it had been there. */
+static void holds_nothing(const struct world *w)
+{
+    static const char *const names[] = { "detect.lines", "detect.entries", "detect.values",
+                                         "detect.records", "detect.unmatched" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        assert_int_equal(cw_total_get(&w->totals, names[i]), 0);
+}
+
 /* --- windows, anchors, cells --- */
 
 static struct world *two_ads_of_a_phone(int64_t suppress)
@@ -801,9 +810,7 @@ static void withdrawn_evidence_shrinks_the_row_then_ends_it(void **state)
     tick_gives(w, "");
     withdraw(w, "e3");
     tick_gives(w, "");
-    assert_int_equal(cw_total_get(&w->totals, "detect.lines"), 0);
-    assert_int_equal(cw_total_get(&w->totals, "detect.entries"), 0);
-    assert_int_equal(cw_total_get(&w->totals, "detect.unmatched"), 0);
+    holds_nothing(w);
     free_world(w);
 }
 
@@ -896,6 +903,25 @@ static void several_paths_make_the_product_of_their_values(void **state)
     free_world(w);
 }
 
+static void one_record_may_stand_in_two_places_of_a_key(void **state)
+{
+    (void)state;
+    struct world *w = new_world();
+    count_rule(w, "online_ad", "party.person.entity party.person.entity", CW_MATCH_RESOLVED, 2, 10,
+               0);
+    ad(w, "e1", 1, NULL, "person passport=P1");
+    ad(w, "e2", 2, NULL, "person passport=P2");
+    struct cw_id one = label_id(w, "A");
+    move(w, record(w, "person passport=P1"), one, one);
+    move(w, record(w, "person passport=P2"), one, one);
+    tick_gives(w, "cell 0 value 2: e1 e2");
+    withdraw(w, "e1");
+    withdraw(w, "e2");
+    tick_gives(w, "");
+    holds_nothing(w);
+    free_world(w);
+}
+
 static void a_missing_field_is_no_key_and_counted(void **state)
 {
     (void)state;
@@ -930,8 +956,7 @@ static void a_product_of_too_many_keys_is_cut_and_counted(void **state)
     assert_int_equal(cw_total_get(&w->totals, "detect.over_product"), 1);
     withdraw(w, "e1");
     tick(w);
-    assert_int_equal(cw_total_get(&w->totals, "detect.entries"), 0);
-    assert_int_equal(cw_total_get(&w->totals, "detect.unmatched"), 0);
+    holds_nothing(w);
     free_world(w);
 }
 
@@ -1041,6 +1066,22 @@ static void a_standing_rule_on_identifiers_meets_the_subjects_identifiers(void *
     cross(w, "e1", 5, "person passport=P2 national_id=N1");
     tick_gives(w, "cell 0 value 1: n e1");
     assert_non_null(strstr(w->rows[0].whole, " 0/XX:P2 0/"));
+    free_world(w);
+}
+
+static void no_event_hits_itself(void **state)
+{
+    (void)state;
+    struct world *w = new_world();
+    standing_rule(w, "notice", "party.subject.entity", CW_MATCH_RESOLVED, 30);
+    notice(w, "n", 5, (struct interval){ 0, 90, 0 }, "subject passport=P1");
+    tick_gives(w, "");
+    notice(w, "m", 6, (struct interval){ 0, 90, 0 }, "subject passport=P1");
+    tick_gives(w, "cell 0 value 1: n m\ncell 0 value 1: n m");
+    withdraw(w, "n");
+    withdraw(w, "m");
+    tick_gives(w, "");
+    holds_nothing(w);
     free_world(w);
 }
 
@@ -1648,8 +1689,7 @@ static void any_order_of_facts_and_moves_gives_the_rows_of_the_definition(void *
                 put_fact(w, &w->facts[i], -1, 0);
         }
         tick_gives(w, "");
-        assert_int_equal(cw_total_get(&w->totals, "detect.lines"), 0);
-        assert_int_equal(cw_total_get(&w->totals, "detect.entries"), 0);
+        holds_nothing(w);
         free_world(w);
     }
     assert_true(rows > 1000 && gone > 300); /* else this says nothing */
@@ -1785,6 +1825,7 @@ int main(void)
         cmocka_unit_test(an_event_counts_once_however_many_of_its_parts_lead_to_the_key),
         cmocka_unit_test(two_parts_of_one_entity_are_one_member_with_both_values),
         cmocka_unit_test(several_paths_make_the_product_of_their_values),
+        cmocka_unit_test(one_record_may_stand_in_two_places_of_a_key),
         cmocka_unit_test(a_missing_field_is_no_key_and_counted),
         cmocka_unit_test(a_product_of_too_many_keys_is_cut_and_counted),
         cmocka_unit_test(a_notice_holds_from_valid_from_until_before_valid_to),
@@ -1794,6 +1835,7 @@ int main(void)
         cmocka_unit_test(two_notices_on_one_person_are_two_alerts),
         cmocka_unit_test(a_notice_on_a_merged_record_is_one_and_shown_with_its_least_part),
         cmocka_unit_test(a_standing_rule_on_identifiers_meets_the_subjects_identifiers),
+        cmocka_unit_test(no_event_hits_itself),
         cmocka_unit_test(evidence_keep_shows_the_earliest_and_the_latest_half_and_all_notices),
         cmocka_unit_test(a_merge_joins_windows_and_a_split_divides_them),
         cmocka_unit_test(an_entity_with_another_name_has_another_alert),
