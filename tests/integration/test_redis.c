@@ -713,10 +713,9 @@ static int open_with_secret(struct fixture *f)
     return open_status(f, &(struct cw_redis_settings){ .url = url });
 }
 
-static void a_wrong_password_is_refused_and_never_printed(void **state)
+/* Passwords need an address: the server takes a port that is free, or refuses it. */
+static int listen_on_port(struct fixture *f)
 {
-    struct fixture *f = *state;
-    /* the port is the server's choice of the moment: CONFIG SET port takes a free one or fails */
     int port = 0;
     for (int i = 20000; i < 20100 && port == 0; i++) {
         char *answer = asked(f, "CONFIG SET port %d", i);
@@ -725,7 +724,13 @@ static void a_wrong_password_is_refused_and_never_printed(void **state)
         free(answer);
     }
     assert_true(port != 0);
-    f->tick = (uint64_t)port;
+    return port;
+}
+
+static void a_wrong_password_is_refused_and_never_printed(void **state)
+{
+    struct fixture *f = *state;
+    f->tick = (uint64_t)listen_on_port(f);
     assert_redis(f, "OK", "CONFIG SET requirepass another");
     int status = -1;
     char *text = heard(open_with_secret, f, &status);
@@ -1151,6 +1156,79 @@ static void tail_prints_what_comes_and_what_goes(void **state)
     free(seen);
 }
 
+/* Runs the line of sinks/README.md that makes the user. */
+static void make_user_of_readme(struct fixture *f, const char *user)
+{
+    char start[64];
+    char line[1024];
+    FILE *file = fopen(CW_SOURCE_DIR "/sinks/README.md", "r");
+    assert_non_null(file);
+    snprintf(start, sizeof(start), "    redis-cli acl setuser %s ", user);
+    while (fgets(line, sizeof(line), file) != NULL && strncmp(line, start, strlen(start)) != 0)
+        ;
+    fclose(file);
+    assert_memory_equal(line, start, strlen(start));
+    const char *args[64];
+    int count = 0;
+    for (char *word = strtok(line + strlen("    redis-cli "), " \n"); word != NULL;
+         word = strtok(NULL, " \n")) {
+        if (word[0] == '\'') { /* as the shell does */
+            word++;
+            word[strlen(word) - 1] = '\0';
+        }
+        assert_in_range(count, 0, 63);
+        args[count++] = word;
+    }
+    redisReply *reply = redisCommandArgv(f->eye, count, args, NULL);
+    assert_non_null(reply);
+    assert_string_equal(reply->str, "OK");
+    freeReplyObject(reply);
+}
+
+static void the_users_of_the_readme_may_do_just_what_they_must(void **state)
+{
+    struct fixture *f = *state;
+    int port = listen_on_port(f);
+    int status = -1;
+    char url[128];
+    make_user_of_readme(f, "sink");
+    make_user_of_readme(f, "dashboard");
+    snprintf(url, sizeof(url), "redis://sink:PASSWORD@127.0.0.1:%d", port);
+    const struct cw_redis_settings settings = { .url = url, .feed_max = 10 };
+    assert_int_equal(open_status(f, &settings), CW_EXIT_OK);
+    begin_tick(f);
+    many(f, 0, 20, "a title");
+    close_tick(f);
+    begin_tick(f);
+    gone(f, "alert 3");
+    set(f, "alert 4", CW_LEVEL_HIGH, 1, "a title");
+    close_tick(f);
+    cw_test_end(&f->frames);
+    push(f);
+
+    snprintf(f->redis.url, sizeof(f->redis.url), "redis://dashboard:PASSWORD@127.0.0.1:%d", port);
+    static const char *const asks[][2] = { { "list", NULL },
+                                           { "export", "--canonical" },
+                                           { "counters", NULL } };
+    for (size_t i = 0; i < 3; i++) {
+        char *text = alerts(f, &status, asks[i][0], asks[i][1]);
+        assert_int_equal(status, CW_EXIT_OK);
+        free(text);
+    }
+    char *text = alerts(f, &status, "show", f->alert);
+    assert_int_equal(status, CW_EXIT_OK);
+    free(text);
+    assert_redis(f, "OK", "AUTH dashboard PASSWORD");
+    static const char *const forbidden[] = {
+        "GET x", "KEYS *", "SCAN 0", "FLUSHALL", "INFO", "DEL " P "meta", "HSET " P "meta tick 9"
+    };
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+        char *answer = asked(f, forbidden[i]);
+        assert_memory_equal(answer, "NOPERM", 6);
+        free(answer);
+    }
+}
+
 /* --- the command sink --- */
 
 static int run_sink(struct fixture *f, const char *dir, bool whole)
@@ -1241,6 +1319,7 @@ int main(void)
         TEST(counters_are_one_json_object_with_sorted_names),
         TEST(without_a_server_alerts_says_so),
         TEST(tail_prints_what_comes_and_what_goes),
+        TEST(the_users_of_the_readme_may_do_just_what_they_must),
         TEST(the_command_reads_frames_until_the_end_and_only_that_is_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
