@@ -33,7 +33,15 @@ struct cw_contract {
 struct cw_contract *cw_contract_default(void) CW_MUST_USE;
 /** NULL: `diag` has all mistakes, with their places. */
 struct cw_contract *cw_contract_load(const char *path, struct cw_diag *diag) CW_MUST_USE;
-void cw_contract_free(struct cw_contract *contract);
+/** The same from text that is in memory; `path` is its name, and what its paths are relative to. */
+struct cw_contract *cw_contract_parse(const char *path, cw_str text, struct cw_diag *diag)
+    CW_MUST_USE CW_NONNULL(1, 3);
+void cw_contract_free(struct cw_contract *contract); /* accepts NULL */
 bool cw_contract_allows(const struct cw_contract *contract, cw_str owner);
+
+/** The field of a restriction that nobody could keep, for it is not known (codes[1], tlp, pap), and
+ *  what was expected there. Absent: all are known. The text lives in `room`. */
+cw_str cw_handling_fault(const struct cw_handling *handling, char room[32], const char **expected)
+    CW_NONNULL(1, 2, 3);
 
 #endif

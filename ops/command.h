@@ -5,13 +5,13 @@
 #define CW_OPS_COMMAND_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "operators/runtime/attr.h"
 
 struct cw_command {
-    const char *name; /* "ingest" */
+    const char *name;  /* "ingest" */
     const char *usage; /* "--source SPEC… --log DIR [options]" */
     const char *summary;
     int (*run)(int argc, char **argv); /* argv[0] is the command; returns an enum cw_exit */
@@ -19,12 +19,12 @@ struct cw_command {
 
 /* An option's value goes where `into` points. */
 enum cw_option_type {
-    CW_OPT_FLAG,   /* bool * */
-    CW_OPT_TEXT,   /* const char ** */
-    CW_OPT_LIST,   /* struct cw_text_list *: may be repeated */
-    CW_OPT_COUNT,  /* uint64_t *: 20000, 20k, 5M */
-    CW_OPT_SPAN,   /* int64_t *: 30d */
-    CW_OPT_TIME    /* int64_t *: 2020-01-01 */
+    CW_OPT_FLAG,  /* bool * */
+    CW_OPT_TEXT,  /* const char ** */
+    CW_OPT_LIST,  /* struct cw_text_list *: may be repeated */
+    CW_OPT_COUNT, /* uint64_t *: 20000, 20k, 5M */
+    CW_OPT_SPAN,  /* int64_t *: 30d */
+    CW_OPT_TIME   /* int64_t *: 2020-01-01 */
 };
 struct cw_option {
     const char *name; /* without dashes */
@@ -48,5 +48,7 @@ int cw_options_read(const struct cw_command *command, const struct cw_option *op
 /* SIGTERM and SIGINT set this; long-running commands look at it. */
 extern volatile int cw_stop;
 void cw_catch_signals(void);
+/** For filters, which have nothing to finish: the signals end the process again. */
+void cw_default_signals(void);
 
 #endif

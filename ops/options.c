@@ -26,6 +26,12 @@ void cw_catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+void cw_default_signals(void)
+{
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+}
+
 static void print_help(const struct cw_command *command, const struct cw_option *options)
 {
     printf("crosswatch %s %s\n\n%s\n", command->name, command->usage, command->summary);

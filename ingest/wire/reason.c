@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-bool cw_reject(struct cw_reason *reason, const char *code, const char *field, const char *format, ...)
+bool cw_reject(struct cw_reason *reason, const char *code, const char *field, const char *format,
+               ...)
 {
     reason->code = code;
     snprintf(reason->field, sizeof(reason->field), "%s", field);

@@ -199,11 +199,26 @@ static int run_units(struct filter *filter)
     return CW_EXIT_OK;
 }
 
+/* Waits for input. False: whoever reads our output is gone, which a stage that has nothing to write
+ * would not notice otherwise. */
+static bool wait_for_input(const struct filter *filter)
+{
+    struct pollfd fds[2] = { { .fd = filter->in_fd, .events = POLLIN }, { .fd = filter->out_fd } };
+    while (poll(fds, filter->out_fd >= 0 ? 2 : 1, -1) < 0 && errno == EINTR) {
+        /* signals of a filter are its neighbours' ends */
+    }
+    return filter->out_fd < 0 || (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)) == 0;
+}
+
 int cw_filter_run(const struct cw_stage *stage, void *self, int in_fd, int out_fd, size_t batch)
 {
     struct filter filter = { stage, self, in_fd, out_fd, batch, { 0 }, { { 0 } }, NULL, 0, false };
     int status = CW_EXIT_OK;
     while (status == CW_EXIT_OK && !filter.ended) {
+        if (!wait_for_input(&filter)) {
+            status = CW_EXIT_BROKEN;
+            break;
+        }
         uint8_t *into = cw_buf_reserve(&filter.in, READ_SIZE);
         ssize_t n = read(in_fd, into, READ_SIZE);
         if (n < 0 && errno == EINTR)

@@ -1,0 +1,207 @@
+/*
+ * condition.c - `a and not (b or c)` to postfix terms, by precedence climbing. It calls itself for
+ * what binds tighter and for parentheses, never deeper than CW_CONDITION_DEPTH allows.
+ */
+#include <stdlib.h>
+
+#include "detectors/load.h"
+
+enum token { T_END, T_NAME, T_AND, T_OR, T_NOT, T_OPEN, T_CLOSE, T_OTHER };
+enum { BIND_OR = 1, BIND_AND = 2, BIND_NOT = 3 };
+
+struct parser {
+    struct cw_source *source;
+    const struct cw_yaml *node;
+    const char *const *names;
+    size_t name_count;
+    bool *used;
+    struct cw_condition *out;
+    size_t cap;
+    size_t at; /* behind the token */
+    enum token token;
+    size_t token_at;
+    cw_str word;
+    bool unknown; /* a name was unknown: noted, and read on */
+};
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '*' || c == '?' || (unsigned char)c >= 0x80;
+}
+
+static void next(struct parser *parser)
+{
+    cw_str text = parser->node->text;
+    while (parser->at < text.len && (text.ptr[parser->at] == ' ' || text.ptr[parser->at] == '\n'))
+        parser->at++;
+    size_t start = parser->token_at = parser->at;
+    if (start == text.len) {
+        parser->token = T_END;
+        return;
+    }
+    size_t end = start;
+    while (end < text.len && is_name_byte(text.ptr[end]))
+        end++;
+    if (end == start)
+        end++;
+    parser->at = end;
+    parser->word = (cw_str){ text.ptr + start, end - start };
+    parser->token = cw_str_is(parser->word, "and")   ? T_AND
+                    : cw_str_is(parser->word, "or")  ? T_OR
+                    : cw_str_is(parser->word, "not") ? T_NOT
+                    : cw_str_is(parser->word, "(")   ? T_OPEN
+                    : cw_str_is(parser->word, ")")   ? T_CLOSE
+                    : is_name_byte(text.ptr[start])  ? T_NAME
+                                                     : T_OTHER;
+}
+
+static void emit(struct parser *parser, enum cw_op op, size_t name)
+{
+    struct cw_condition *out = parser->out;
+    if (out->count == parser->cap) {
+        size_t cap = parser->cap != 0 ? 2 * parser->cap : 16;
+        struct cw_term *terms = cw_arena_alloc(parser->source->arena, cap * sizeof(*terms));
+        if (out->count != 0)
+            memcpy(terms, out->terms, out->count * sizeof(*terms));
+        out->terms = terms;
+        parser->cap = cap;
+    }
+    out->terms[out->count++] = (struct cw_term){ op, name };
+}
+
+static bool unexpected(struct parser *parser, const char *expected)
+{
+    struct cw_arena *arena = parser->source->arena;
+    static const char *const operators[] = { "and", "or", "not" };
+    const char *found = parser->token == T_END ? "the end" : cw_quote(arena, parser->word);
+    const char *hint = "";
+    char lower[4] = "";
+    for (size_t i = 0; parser->token == T_NAME && parser->word.len <= 3 && i < parser->word.len;
+         i++)
+        lower[i] = (char)(parser->word.ptr[i] | 0x20);
+    if (cw_str_is(parser->word, "of"))
+        hint = " (\"1 of\" and \"all of\" are not known here: join the names with or, and)";
+    else if (cw_str_is(parser->word, "|"))
+        hint = " (to count, write a correlation)";
+    for (size_t i = 0; lower[0] != 0 && i < 3; i++) {
+        if (strcmp(lower, operators[i]) == 0)
+            hint = " (and, or, not are written in small letters)";
+    }
+    cw_yaml_error(parser->source, parser->node, parser->token_at, "expected %s, found %s%s",
+                  expected, found, parser->token == T_END ? "" : hint);
+    return false;
+}
+
+static bool too_deep(struct parser *parser)
+{
+    cw_yaml_error(parser->source, parser->node, parser->token_at,
+                  "the condition is nested more than %d deep", CW_CONDITION_DEPTH);
+    return false;
+}
+
+static void take_name(struct parser *parser)
+{
+    struct cw_arena *arena = parser->source->arena;
+    for (size_t i = 0; i < parser->name_count; i++) {
+        if (cw_str_is(parser->word, parser->names[i])) {
+            parser->used[i] = true;
+            emit(parser, CW_OP_CONST, i);
+            return;
+        }
+    }
+    const char *nearest = cw_nearest(parser->word, parser->names, parser->name_count);
+    cw_yaml_error(parser->source, parser->node, parser->token_at, "no selection is named %s%s%s%s",
+                  cw_quote(arena, parser->word), nearest != NULL ? ": did you mean \"" : "",
+                  nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+    parser->unknown = true;
+    emit(parser, CW_OP_CONST, 0);
+}
+
+static bool is_of(const struct parser *parser)
+{
+    cw_str text = parser->node->text;
+    size_t at = parser->at;
+    while (at < text.len && text.ptr[at] == ' ')
+        at++;
+    return (cw_str_is(parser->word, "1") || cw_str_is(parser->word, "all") ||
+            cw_str_is(parser->word, "any")) &&
+           at != parser->at && at + 2 < text.len && memcmp(text.ptr + at, "of ", 3) == 0;
+}
+
+static bool expression(struct parser *parser, int binding, size_t depth);
+
+static bool operand(struct parser *parser, size_t depth)
+{
+    if (depth >= CW_CONDITION_DEPTH)
+        return too_deep(parser);
+    if (parser->token == T_NOT) {
+        next(parser);
+        if (!expression(parser, BIND_NOT, depth + 1))
+            return false;
+        emit(parser, CW_OP_NOT, 0);
+        return true;
+    }
+    if (parser->token == T_OPEN) {
+        size_t open_at = parser->token_at;
+        next(parser);
+        if (!expression(parser, BIND_OR, depth + 1))
+            return false;
+        if (parser->token != T_CLOSE) {
+            if (parser->token != T_END)
+                return unexpected(parser, "and, or, or a closing parenthesis");
+            cw_yaml_error(parser->source, parser->node, open_at,
+                          "this parenthesis is never closed");
+            return false;
+        }
+        next(parser);
+        return true;
+    }
+    if (parser->token == T_NAME && is_of(parser)) {
+        cw_yaml_error(parser->source, parser->node, parser->token_at,
+                      "\"%.*s of\" is not known here: join the names with or, and",
+                      CW_STR_ARG(parser->word));
+        for (size_t i = 0; i < parser->name_count; i++)
+            parser->used[i] = true; /* it may mean any of them */
+        return false;
+    }
+    if (parser->token != T_NAME)
+        return unexpected(parser, "the name of a selection, not, or an opening parenthesis");
+    take_name(parser);
+    next(parser);
+    return true;
+}
+
+static bool expression(struct parser *parser, int binding, size_t depth)
+{
+    if (!operand(parser, depth))
+        return false;
+    for (;;) {
+        int binds = parser->token == T_AND ? BIND_AND : parser->token == T_OR ? BIND_OR : 0;
+        if (binds == 0 || binds < binding)
+            return true;
+        next(parser);
+        if (!expression(parser, binds + 1, depth + 1))
+            return false;
+        emit(parser, binds == BIND_AND ? CW_OP_AND : CW_OP_OR, 0);
+    }
+}
+
+bool cw_condition_parse(struct cw_source *source, const struct cw_yaml *node,
+                        const char *const *names, size_t name_count, bool *used,
+                        struct cw_condition *out)
+{
+    struct parser parser = { .source = source,
+                             .node = node,
+                             .names = names,
+                             .name_count = name_count,
+                             .used = used,
+                             .out = out };
+    *out = (struct cw_condition){ 0 };
+    next(&parser);
+    if (!expression(&parser, BIND_OR, 0))
+        return false;
+    if (parser.token != T_END)
+        return unexpected(&parser, "and, or, or the end");
+    return !parser.unknown;
+}

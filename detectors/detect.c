@@ -1,0 +1,246 @@
+#include "detectors/detect.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "detectors/engine.h"
+#include "operators/runtime/check.h"
+#include "operators/runtime/mem.h"
+#include "operators/runtime/time.h"
+
+/* Named here once, so that they stand in every close, also at zero, and always in one order. */
+static void name_totals(struct cw_totals *totals)
+{
+    static const char *const names[] = {
+        "detect.members",  "detect.rows_sent",       "detect.rows_gone",     "detect.missing_key",
+        "detect.weak_key", "detect.over_product",    "detect.unmatched",     "detect.lines",
+        "detect.entries",  "detect.entries_scanned", "detect.scanned_le_1k", "detect.scanned_gt_1k",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        *cw_total(totals, names[i]) = 0;
+}
+
+struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_rules *rules)
+{
+    struct cw_detect *detect = cw_new(struct cw_detect);
+    detect->secret = secret;
+    detect->rules = rules;
+    detect->arena = cw_arena_new();
+    detect->compiled = cw_arena_new();
+    cw_engine_state_init(detect);
+    cw_engine_compile(detect);
+    name_totals(&detect->totals);
+    return detect;
+}
+
+static void detect_free(void *self)
+{
+    struct cw_detect *detect = self;
+    if (detect == NULL)
+        return;
+    for (size_t type = 0; type <= CW_TYPES_MAX; type++)
+        free(detect->readers[type]);
+    free(detect->members);
+    free(detect->notices);
+    free(detect->counts);
+    struct cw_buf *bufs[] = {
+        &detect->tick.dirty,   &detect->tick.touched, &detect->tick.work, &detect->tick.scanned,
+        &detect->tick.pending, &detect->tick.rows,    &detect->merged[0], &detect->merged[1],
+        &detect->bounds,       &detect->events,       &detect->spans,     &detect->standing,
+        &detect->encoded,
+    };
+    for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
+        cw_buf_done(bufs[i]);
+    cw_engine_state_done(detect);
+    cw_arena_free(detect->compiled);
+    cw_arena_free(detect->arena);
+    free(detect);
+}
+
+const struct cw_totals *cw_detect_totals(const struct cw_detect *detect)
+{
+    return &detect->totals;
+}
+
+/* --- events --- */
+
+static bool selected(struct cw_detect *detect, const struct cw_selection *const *selections,
+                     size_t count, const struct cw_sight *sight)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (selections[i]->type == sight->frame->type &&
+            cw_selection_holds(selections[i], sight->event, detect->arena))
+            return true;
+    }
+    return false;
+}
+
+static void count_brought(struct cw_detect *detect, const struct cw_brought *brought)
+{
+    *cw_total(&detect->totals, "detect.members") += (int64_t)brought->tuple_count;
+    *cw_total(&detect->totals, "detect.missing_key") += (int64_t)brought->missing;
+    *cw_total(&detect->totals, "detect.weak_key") += (int64_t)brought->weak;
+    *cw_total(&detect->totals, "detect.over_product") += brought->cut;
+}
+
+static int64_t time_field(const struct cw_event *event, const char *name, int64_t absent)
+{
+    if (event->detail == NULL || event->detail_type == NULL)
+        return absent;
+    int field = cw_type_field(event->detail_type, cw_cstr(name));
+    return field >= 0 && event->detail[field].present ? event->detail[field].number : absent;
+}
+
+/* Hits lie in [valid_from, min(valid_to, cancelled_at)), and after recorded_at - lookback. */
+static void read_notice(const struct cw_rule *rule, const struct cw_sight *sight, int64_t *from,
+                        int64_t *until)
+{
+    int64_t valid_from = time_field(sight->event, "valid_from", CW_TIME_MIN);
+    int64_t valid_to = time_field(sight->event, "valid_to", CW_TIME_MAX);
+    int64_t cancelled = time_field(sight->event, "cancelled_at", CW_TIME_MAX);
+    int64_t lookback = cw_time_add(sight->frame->recorded_at, 1 - rule->lookback);
+    *from = valid_from > lookback ? valid_from : lookback;
+    *until = valid_to < cancelled ? valid_to : cancelled;
+}
+
+static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
+                     const struct cw_sight *sight)
+{
+    const struct cw_rule *rule = cw_rule_at(detect, reader->rule);
+    int sign = sight->frame->sign;
+    struct cw_brought brought;
+    if (reader->stands) {
+        if (!selected(detect, rule->on, rule->on_count, sight))
+            return;
+        int64_t from, until;
+        read_notice(rule, sight, &from, &until);
+        cw_engine_brought(detect, rule, detect->notices[rule->number], sight, &brought);
+        cw_engine_notice(detect, rule, sight, &brought, from, until, sign);
+    } else {
+        if (!selected(detect, rule->selections, rule->selection_count, sight))
+            return;
+        cw_engine_brought(detect, rule, detect->members[rule->number], sight, &brought);
+        cw_engine_member(detect, rule, sight, &brought, sign);
+    }
+    if (sign > 0)
+        count_brought(detect, &brought);
+}
+
+/* What link said of each part; and it is the truth of now for each record. */
+static void read_links(struct cw_detect *detect, struct cw_sight *sight)
+{
+    size_t count;
+    const struct cw_link_entry *links = cw_frame_links(sight->frame, &count);
+    sight->part_count = cw_event_part_count(sight->event);
+    sight->links = cw_arena_alloc(detect->arena, sight->part_count * sizeof(*sight->links));
+    for (size_t i = 0; i < count; i++) {
+        if (links[i].part < sight->part_count)
+            sight->links[links[i].part] = &links[i];
+        cw_engine_belongs(detect, links[i].record, links[i].core, links[i].entity);
+    }
+}
+
+static int damaged(const struct cw_frame *frame)
+{
+    fprintf(stderr,
+            "detect: expected a whole %s frame, found one at position %" PRIu64
+            " whose body does not read; start the chain again from the log\n",
+            cw_frame_kind_name(frame->kind), frame->position);
+    return CW_EXIT_DAMAGED;
+}
+
+static int on_event(struct cw_detect *detect, const struct cw_frame *frame)
+{
+    size_t count = frame->type <= CW_TYPES_MAX ? detect->reader_count[frame->type] : 0;
+    if (count == 0 || frame->sign == 0)
+        return CW_EXIT_OK;
+    struct cw_event event;
+    cw_arena_reset(detect->arena);
+    if (!cw_event_read(&event, cw_frame_body(frame), frame->body_length, detect->arena))
+        return damaged(frame);
+    struct cw_sight sight = { .frame = frame, .event = &event };
+    read_links(detect, &sight);
+    for (size_t i = 0; i < count; i++)
+        for_rule(detect, &detect->readers[frame->type][i], &sight);
+    return CW_EXIT_OK;
+}
+
+/* --- what comes between events --- */
+
+static int on_moved(struct cw_detect *detect, const struct cw_frame *frame)
+{
+    struct cw_moved moved;
+    if (!cw_moved_get(frame, &moved))
+        return damaged(frame);
+    for (size_t i = 0; i < moved.record_count; i++)
+        cw_engine_belongs(detect, moved.records[i], moved.core_to, moved.entity_to);
+    return CW_EXIT_OK;
+}
+
+static int on_tick(struct cw_detect *detect, const struct cw_frame *frame)
+{
+    struct cw_tick tick;
+    if (!cw_tick_get(frame, &tick))
+        return damaged(frame);
+    detect->tick.n = tick.n;
+    cw_engine_judge(detect);
+    return CW_EXIT_OK;
+}
+
+static int on_close(struct cw_detect *detect, const struct cw_frame *frame, struct cw_out *out)
+{
+    struct cw_close close;
+    if (!cw_close_get(frame, &close))
+        return damaged(frame);
+    detect->tick.n = close.n;
+    cw_engine_judge(detect);
+    close.rows = cw_engine_send(detect, out);
+    *cw_total(&detect->totals, "detect.lines") = detect->line_count;
+    *cw_total(&detect->totals, "detect.entries") = detect->entry_count;
+    for (size_t i = 0; i < detect->totals.count; i++)
+        *cw_total(&close.totals, detect->totals.of[i].name) = detect->totals.of[i].value;
+    detect->encoded.len = 0;
+    cw_close_put(&detect->encoded, &close);
+    cw_frame_put(&out->buf, frame, NULL, 0, detect->encoded.data, detect->encoded.len);
+    return CW_EXIT_OK;
+}
+
+static int one_frame(struct cw_detect *detect, const struct cw_frame *frame, struct cw_out *out)
+{
+    int status = CW_EXIT_OK;
+    switch (frame->kind) {
+    case CW_EVENT:
+        status = on_event(detect, frame);
+        detect->tick.event++;
+        return status;
+    case CW_MOVED:
+        status = on_moved(detect, frame);
+        break;
+    case CW_TICK:
+        status = on_tick(detect, frame);
+        break;
+    case CW_CLOSE:
+        return on_close(detect, frame, out);
+    case CW_NAME:
+    case CW_SOURCE_END:
+    case CW_END:
+        break;
+    default:
+        return status; /* rejects end here: the totals have them */
+    }
+    cw_out_frame(out, frame);
+    return status;
+}
+
+static int detect_batch(void *self, const struct cw_batch *in, struct cw_out *out)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        int status = one_frame(self, in->frames[i], out);
+        if (status != CW_EXIT_OK)
+            return status;
+    }
+    return CW_EXIT_OK;
+}
+
+const struct cw_stage cw_detect_stage = { "detect", detect_batch, detect_free };

@@ -1,0 +1,821 @@
+#include <stdlib.h>
+
+#include "detectors/engine.h"
+#include "operators/runtime/check.h"
+#include "operators/runtime/mem.h"
+#include "operators/runtime/time.h"
+
+/* A member of the line: its entries joined, whatever sublines they lie in. */
+struct member {
+    int64_t time_lo;
+    struct cw_id identity;
+    uint64_t position;
+    uint32_t first; /* its entries are [first, end) of those gathered */
+    uint32_t end;
+    uint16_t part;
+};
+
+struct members {
+    const struct cw_entry *entries;
+    const struct member *of;
+    size_t count;
+};
+
+/* Members [from, to): a part of an alert's evidence. */
+struct span {
+    size_t from;
+    size_t to;
+};
+
+/* An alert as found in a cell. */
+struct finding {
+    int64_t cell;
+    int64_t first; /* satisfied anchors */
+    int64_t last;
+    int64_t value;
+    bool continues;
+    const struct cw_stand *notice; /* standing rules */
+};
+
+/* The judging of one line, within cells [lo, hi]. */
+struct judging {
+    struct cw_detect *detect;
+    const struct cw_rule *rule;
+    uint32_t handle;
+    struct cw_line *line;
+    int64_t lo;
+    int64_t hi;
+    uint64_t scanned;
+};
+
+/* --- cells --- */
+
+static int64_t cell_start(const struct cw_rule *rule, int64_t cell)
+{
+    int64_t start;
+    if (__builtin_mul_overflow(cell, rule->cell_span, &start))
+        return cell < 0 ? CW_TIME_MIN : CW_TIME_MAX;
+    return start;
+}
+
+static int64_t cell_of(const struct cw_rule *rule, int64_t time)
+{
+    return cw_floor_div(time, rule->cell_span);
+}
+
+/* Index of the first cell not before (notice, cell). */
+static uint32_t cell_place(const struct cw_detect *detect, const struct cw_line *line,
+                           struct cw_id notice, int64_t cell)
+{
+    const struct cw_cell *cells = cw_list_data(&detect->cells, line->cells);
+    uint32_t from = 0, to = line->cells.len;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        int order = cw_id_cmp(cells[middle].notice, notice);
+        if (order < 0 || (order == 0 && cells[middle].cell < cell))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static struct cw_cell *cell_find(const struct cw_detect *detect, const struct cw_line *line,
+                                 struct cw_id notice, int64_t cell)
+{
+    uint32_t index = cell_place(detect, line, notice, cell);
+    struct cw_cell *cells = cw_list_data(&detect->cells, line->cells);
+    if (index < line->cells.len && cells[index].cell == cell &&
+        cw_id_eq(cells[index].notice, notice))
+        return &cells[index];
+    return NULL;
+}
+
+static struct cw_cell *cell_make(struct cw_detect *detect, struct cw_line *line,
+                                 struct cw_id notice, int64_t cell)
+{
+    struct cw_cell *found = cell_find(detect, line, notice, cell);
+    if (found != NULL)
+        return found;
+    uint32_t index = cell_place(detect, line, notice, cell);
+    struct cw_cell *made = cw_list_insert(&detect->cells, &line->cells, index);
+    *made = (struct cw_cell){ .notice = notice, .cell = cell };
+    return made;
+}
+
+/* --- gathering --- */
+
+static uint32_t first_not_before(const struct cw_entry *entries, uint32_t count, int64_t time)
+{
+    uint32_t from = 0, to = count;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        if (entries[middle].time_lo < time)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static bool entry_before(const struct cw_entry *a, const struct cw_entry *b)
+{
+    if (a->time_lo != b->time_lo)
+        return a->time_lo < b->time_lo;
+    return cw_id_cmp(a->identity, b->identity) < 0;
+}
+
+static void merge_runs(const struct cw_entry *from, size_t start, size_t middle, size_t end,
+                       struct cw_entry *to)
+{
+    size_t left = start, right = middle;
+    for (size_t i = start; i < end; i++) {
+        bool take_right =
+            right < end && (left == middle || entry_before(&from[right], &from[left]));
+        to[i] = from[take_right ? right++ : left++];
+    }
+}
+
+/* Merges sorted runs, two by two, between the two buffers. `ends` holds where each run ends. */
+static const struct cw_entry *merge_all(struct cw_detect *detect, size_t *ends, size_t runs)
+{
+    struct cw_buf *from = &detect->merged[0], *to = &detect->merged[1];
+    to->len = 0;
+    cw_buf_extend(to, from->len);
+    while (runs > 1) {
+        struct cw_entry *source = (struct cw_entry *)(void *)from->data;
+        struct cw_entry *target = (struct cw_entry *)(void *)to->data;
+        size_t kept = 0, start = 0;
+        for (size_t i = 0; i < runs; i += 2) {
+            size_t end = ends[i + 1 < runs ? i + 1 : i];
+            merge_runs(source, start, ends[i], end, target);
+            ends[kept++] = end;
+            start = end;
+        }
+        runs = kept;
+        struct cw_buf *swap = from;
+        from = to;
+        to = swap;
+    }
+    return (const struct cw_entry *)(const void *)from->data;
+}
+
+/* The line's entries with time_lo in [from, to), in canonical order. One subline is read where it
+ * lies; several are merged. */
+static const struct cw_entry *gather(struct judging *judging, int64_t from, int64_t to,
+                                     size_t *count)
+{
+    struct cw_detect *detect = judging->detect;
+    struct cw_buf *merged = &detect->merged[0], *bounds = &detect->bounds;
+    const uint32_t *sublines = cw_list_data(&detect->handles, judging->line->sublines);
+    const struct cw_entry *alone = NULL;
+    merged->len = 0;
+    bounds->len = 0;
+    for (uint32_t i = 0; i < judging->line->sublines.len; i++) {
+        struct cw_list list = cw_subline_at(detect, sublines[i])->entries;
+        const struct cw_entry *entries = cw_list_data(&detect->entries, list);
+        uint32_t start = first_not_before(entries, list.len, from);
+        uint32_t end = first_not_before(entries, list.len, to);
+        if (start >= end)
+            continue;
+        alone = entries + start;
+        *count = end - start;
+        if (judging->line->sublines.len == 1)
+            break;
+        cw_buf_put(merged, alone, *count * sizeof(*alone));
+        size_t total = merged->len / sizeof(*alone);
+        cw_buf_put(bounds, &total, sizeof(total));
+    }
+    if (alone == NULL) {
+        *count = 0;
+        return NULL;
+    }
+    size_t runs = bounds->len / sizeof(size_t);
+    if (runs > 1) {
+        *count = merged->len / sizeof(*alone);
+        alone = merge_all(detect, (size_t *)(void *)bounds->data, runs);
+    }
+    judging->scanned += *count;
+    return alone;
+}
+
+/* Entries of one event, whatever parts and records led to the key, are one member. */
+static struct members join(struct judging *judging, int64_t from, int64_t to)
+{
+    size_t count;
+    const struct cw_entry *entries = gather(judging, from, to, &count);
+    struct cw_buf *buf = &judging->detect->events;
+    buf->len = 0;
+    struct member *of = (struct member *)(void *)cw_buf_extend(buf, count * sizeof(*of));
+    size_t filled = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cw_entry *entry = &entries[i];
+        if (filled != 0 && of[filled - 1].time_lo == entry->time_lo &&
+            cw_id_eq(of[filled - 1].identity, entry->identity)) {
+            struct member *last = &of[filled - 1];
+            last->end = i + 1;
+            last->part = entry->part < last->part ? entry->part : last->part;
+            continue;
+        }
+        of[filled++] = (struct member){ entry->time_lo, entry->identity, entry->position, i,
+                                        i + 1,          entry->part };
+    }
+    return (struct members){ entries, of, filled };
+}
+
+/* --- rows --- */
+
+static cw_str key_text(struct cw_detect *detect, const struct cw_line *line, uint32_t place)
+{
+    const uint32_t *sublines = cw_list_data(&detect->handles, line->sublines);
+    const struct cw_subline *subline = cw_subline_at(detect, sublines[0]);
+    const struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
+    return (cw_str){ cw_list_data(&detect->texts, keys[place].text), keys[place].text_len };
+}
+
+static cw_str hex_text(struct cw_detect *detect, struct cw_id id)
+{
+    char hex[CW_ID_HEX];
+    cw_id_hex(id, hex);
+    return cw_arena_copy(detect->arena, hex, CW_ID_HEX - 1);
+}
+
+/* The key ids as in the alert's id: those of the line, then the notice. */
+static struct cw_id *key_ids(struct cw_detect *detect, const struct cw_line *line,
+                             const struct cw_rule *rule, struct cw_id notice, size_t *count)
+{
+    const struct cw_id *own = cw_list_data(&detect->ids, line->keys);
+    *count = line->keys.len + (rule->type == CW_RULE_STANDING);
+    struct cw_id *ids = cw_arena_alloc(detect->arena, *count * sizeof(*ids));
+    memcpy(ids, own, line->keys.len * sizeof(*ids));
+    if (rule->type == CW_RULE_STANDING)
+        ids[line->keys.len] = notice;
+    return ids;
+}
+
+static void name_row(struct judging *judging, struct cw_id notice, int64_t cell, struct cw_row *row)
+{
+    struct cw_detect *detect = judging->detect;
+    const struct cw_rule *rule = judging->rule;
+    size_t count;
+    struct cw_id *ids = key_ids(detect, judging->line, rule, notice, &count);
+    row->alert = cw_id_alert(detect->secret, rule->id, rule->cell_span, ids, count, cell);
+    row->case_id = cw_id_case(detect->secret, rule->id, ids, count);
+    row->rule = rule->id;
+    row->cell = cell;
+    row->key_count = count;
+    row->keys = cw_arena_alloc(detect->arena, count * sizeof(*row->keys));
+    for (size_t i = 0; i < count; i++)
+        row->keys[i].id = ids[i];
+}
+
+static void text_keys(struct judging *judging, struct cw_row *row)
+{
+    struct cw_detect *detect = judging->detect;
+    for (uint32_t i = 0; i < row->key_count; i++) {
+        struct cw_row_key *key = &row->keys[i];
+        bool of_rule = i < judging->rule->group_by_count;
+        key->is_entity = of_rule && judging->rule->group_by[i].what == CW_WHAT_ENTITY;
+        key->text = of_rule && !key->is_entity ? key_text(detect, judging->line, i)
+                                               : hex_text(detect, key->id);
+    }
+}
+
+static bool evidence_before(const struct cw_row_evidence *a, const struct cw_row_evidence *b)
+{
+    if (a->time_lo != b->time_lo)
+        return a->time_lo < b->time_lo;
+    int order = cw_id_cmp(a->identity, b->identity);
+    return order != 0 ? order < 0 : a->part < b->part;
+}
+
+/* The notice goes where canonical order has it; it is shown whatever `keep` says. */
+static void show_notice(struct cw_row *row, const struct cw_stand *notice)
+{
+    struct cw_row_evidence one = { .position = notice->position,
+                                   .identity = notice->identity,
+                                   .time_lo = notice->time_lo,
+                                   .part = (uint16_t)notice->part,
+                                   .is_rule = 1 };
+    size_t at = row->shown_count++;
+    for (; at > 0 && evidence_before(&one, &row->shown[at - 1]); at--)
+        row->shown[at] = row->shown[at - 1];
+    row->shown[at] = one;
+    row->evidence_count++;
+    row->first = one.time_lo < row->first ? one.time_lo : row->first;
+    row->last = one.time_lo > row->last ? one.time_lo : row->last;
+}
+
+/* Fills evidence from the spans: the earliest half of `keep` and the latest. */
+static void show(struct judging *judging, const struct members *members, struct cw_row *row)
+{
+    const struct span *spans = (const struct span *)(const void *)judging->detect->spans.data;
+    size_t span_count = judging->detect->spans.len / sizeof(*spans);
+    size_t total = 0;
+    for (size_t i = 0; i < span_count; i++)
+        total += spans[i].to - spans[i].from;
+    CW_CHECK(total > 0 && total < UINT32_MAX);
+    size_t keep = judging->rule->keep < CW_SHOWN_MAX ? judging->rule->keep : (size_t)CW_SHOWN_MAX;
+    size_t early = total <= keep ? total : keep - keep / 2;
+    size_t late_from = total <= keep ? total : total - keep / 2;
+    row->shown = cw_arena_alloc(judging->detect->arena, (keep + 1) * sizeof(*row->shown));
+    size_t rank = 0;
+    for (size_t i = 0; i < span_count; i++) {
+        for (size_t m = spans[i].from; m < spans[i].to; m++, rank++) {
+            if (rank >= early && rank < late_from) {
+                size_t skip =
+                    late_from - rank < spans[i].to - m ? late_from - rank : spans[i].to - m;
+                m += skip - 1; /* the loop adds one */
+                rank += skip - 1;
+                continue;
+            }
+            const struct member *member = &members->of[m];
+            row->shown[row->shown_count++] = (struct cw_row_evidence){ .position = member->position,
+                                                                       .identity = member->identity,
+                                                                       .time_lo = member->time_lo,
+                                                                       .part = member->part };
+        }
+    }
+    row->evidence_count = (uint32_t)total;
+    row->first = members->of[spans[0].from].time_lo;
+    row->last = members->of[spans[span_count - 1].to - 1].time_lo;
+}
+
+/* Of the content: where the evidence lies in the log is delivery. */
+static struct cw_id hash_of(struct cw_detect *detect, const struct cw_row *row)
+{
+    struct cw_row content = *row;
+    size_t size = row->shown_count * sizeof(*row->shown);
+    content.shown = cw_arena_alloc(detect->arena, size);
+    for (size_t i = 0; i < row->shown_count; i++) {
+        content.shown[i] = row->shown[i];
+        content.shown[i].position = 0;
+    }
+    struct cw_buf *buf = &detect->encoded;
+    buf->len = 0;
+    cw_row_put(buf, &content);
+    return cw_id_inside(detect->secret, buf);
+}
+
+static void wait_for_close(struct judging *judging, struct cw_cell *cell, const struct cw_row *row,
+                           struct cw_id hash)
+{
+    struct cw_detect *detect = judging->detect;
+    struct cw_buf *buf = &detect->encoded;
+    buf->len = 0;
+    cw_row_put(buf, row);
+    struct cw_frame header = { .kind = CW_ROW, .position = detect->tick.n };
+    struct cw_pending pending = {
+        .rule = judging->rule->number,
+        .line = judging->handle,
+        .alert = row->alert,
+        .notice = cell->notice,
+        .cell = cell->cell,
+        .hash = hash,
+        .seq = detect->tick.pending.len,
+        .offset = cw_frame_put(&detect->tick.rows, &header, NULL, 0, buf->data, buf->len),
+        .gone = row->gone,
+    };
+    cw_buf_put(&detect->tick.pending, &pending, sizeof(pending));
+    cell->pending = 1;
+}
+
+/* An alert was found; its evidence lies in the spans. */
+static void found(struct judging *judging, const struct members *members,
+                  const struct finding *finding)
+{
+    struct cw_detect *detect = judging->detect;
+    const struct cw_rule *rule = judging->rule;
+    struct cw_id notice = { { 0 } };
+    if (finding->notice != NULL)
+        notice = finding->notice->identity;
+    int64_t value = finding->value;
+    cw_arena_reset(detect->arena);
+    struct cw_row row = { .title = rule->title,
+                          .question = rule->question,
+                          .cell_start = cell_start(rule, finding->cell),
+                          .cell_span = rule->cell_span,
+                          .level = (uint8_t)rule->level,
+                          .match = (uint8_t)rule->match,
+                          .continues = finding->continues,
+                          .value_count = 1,
+                          .values = &value };
+    name_row(judging, notice, finding->cell, &row);
+    text_keys(judging, &row);
+    show(judging, members, &row);
+    if (finding->notice != NULL)
+        show_notice(&row, finding->notice);
+    struct cw_id hash = hash_of(detect, &row);
+
+    struct cw_cell *cell = cell_make(detect, judging->line, notice, finding->cell);
+    cell->seen = 1;
+    cell->exists = 1;
+    cell->first = finding->first;
+    cell->last = finding->last;
+    cell->continues = finding->continues;
+    if (!cell->sent || cell->pending || !cw_id_eq(cell->sent_hash, hash))
+        wait_for_close(judging, cell, &row, hash);
+}
+
+/* What was there in the judged cells and was not found again is gone. */
+static void find_gone(struct judging *judging)
+{
+    struct cw_detect *detect = judging->detect;
+    struct cw_line *line = judging->line;
+    struct cw_cell *cells = cw_list_data(&detect->cells, line->cells);
+    bool windows = judging->rule->type != CW_RULE_STANDING;
+    uint32_t from = windows ? cell_place(detect, line, (struct cw_id){ { 0 } }, judging->lo) : 0;
+    for (uint32_t i = from; i < line->cells.len; i++) {
+        struct cw_cell *cell = &cells[i];
+        if (windows && cell->cell > judging->hi)
+            break;
+        if (cell->cell < judging->lo || cell->cell > judging->hi)
+            continue;
+        bool gone = cell->exists && !cell->seen;
+        cell->seen = 0;
+        if (!gone)
+            continue;
+        cell->exists = 0;
+        line->sweep = 1;
+        cw_arena_reset(detect->arena);
+        struct cw_row row = { .gone = true };
+        name_row(judging, cell->notice, cell->cell, &row);
+        if (cell->sent || cell->pending)
+            wait_for_close(judging, cell, &row, (struct cw_id){ { 0 } });
+    }
+}
+
+/* --- windows: event_count, value_count --- */
+
+/* How many different values the window holds, kept while it slides. */
+struct distinct {
+    struct cw_detect *detect;
+    const struct cw_rule *rule;
+    const struct cw_entry *entries;
+    int64_t count;
+};
+
+static uint32_t thing_of(const struct distinct *distinct, const struct cw_entry *entry)
+{
+    if (!entry->is_record)
+        return entry->value;
+    return cw_record_thing(distinct->rule, cw_pool_at(&distinct->detect->records, entry->value));
+}
+
+static void distinct_add(struct distinct *distinct, const struct member *member)
+{
+    for (uint32_t i = member->first; i < member->end; i++) {
+        uint32_t thing = thing_of(distinct, &distinct->entries[i]);
+        if (thing != 0 && distinct->detect->counts[thing]++ == 0)
+            distinct->count++;
+    }
+}
+
+static void distinct_remove(struct distinct *distinct, const struct member *member)
+{
+    for (uint32_t i = member->first; i < member->end; i++) {
+        uint32_t thing = thing_of(distinct, &distinct->entries[i]);
+        if (thing != 0 && --distinct->detect->counts[thing] == 0)
+            distinct->count--;
+    }
+}
+
+/* One counter a thing, all zero between two judgings. */
+static void room_for_counts(struct cw_detect *detect)
+{
+    size_t need = (size_t)detect->things.used + 1;
+    if (need <= detect->counts_len)
+        return;
+    size_t len = need + need / 2;
+    detect->counts = cw_realloc(detect->counts, len * sizeof(*detect->counts));
+    memset(detect->counts + detect->counts_len, 0,
+           (len - detect->counts_len) * sizeof(*detect->counts));
+    detect->counts_len = len;
+}
+
+static void add_span(struct cw_detect *detect, size_t from, size_t to)
+{
+    struct cw_buf *buf = &detect->spans;
+    if (buf->len != 0) {
+        struct span *last = (struct span *)(void *)(buf->data + buf->len - sizeof(*last));
+        if (from <= last->to) { /* windows slide: from and to never fall */
+            last->to = to;
+            return;
+        }
+    }
+    struct span span = { from, to };
+    cw_buf_put(buf, &span, sizeof(span));
+}
+
+/* Where the alert of the cell before ended, for `continues`: in this judging, or before it. */
+static bool continues(struct judging *judging, const struct finding *before, bool has_before,
+                      const struct finding *now)
+{
+    const struct cw_rule *rule = judging->rule;
+    if (has_before && before->cell == now->cell - 1)
+        return now->first < cw_time_add(before->last, rule->cell_span);
+    if (now->cell != judging->lo || now->cell == INT64_MIN)
+        return false;
+    const struct cw_cell *cell =
+        cell_find(judging->detect, judging->line, (struct cw_id){ { 0 } }, now->cell - 1);
+    return cell != NULL && cell->exists && now->first < cw_time_add(cell->last, rule->cell_span);
+}
+
+static void judge_windows(struct judging *judging)
+{
+    struct cw_detect *detect = judging->detect;
+    const struct cw_rule *rule = judging->rule;
+    int64_t start = cell_start(rule, judging->lo);
+    int64_t end = judging->hi == INT64_MAX ? CW_TIME_MAX : cell_start(rule, judging->hi + 1);
+    struct members members = join(judging, cw_time_add(start, 1 - rule->timespan), end);
+    struct distinct distinct = { detect, rule, members.entries, 0 };
+    bool counts = rule->type == CW_RULE_VALUE_COUNT;
+    struct finding before = { 0 }, now = { 0 };
+    bool has_before = false, has_now = false;
+    size_t oldest = 0;
+    room_for_counts(detect);
+    detect->spans.len = 0;
+    for (size_t i = 0; i < members.count; i++) {
+        const struct member *anchor = &members.of[i];
+        if (counts)
+            distinct_add(&distinct, anchor);
+        int64_t far = cw_time_add(anchor->time_lo, -rule->timespan);
+        for (; oldest < i && members.of[oldest].time_lo <= far; oldest++) {
+            if (counts)
+                distinct_remove(&distinct, &members.of[oldest]);
+        }
+        int64_t value = counts ? distinct.count : (int64_t)(i - oldest + 1);
+        int64_t cell = cell_of(rule, anchor->time_lo);
+        if (cell < judging->lo ||
+            (rule->above ? value <= rule->threshold : value < rule->threshold))
+            continue;
+        if (has_now && now.cell != cell) {
+            found(judging, &members, &now);
+            detect->spans.len = 0;
+            before = now;
+            has_before = true;
+            has_now = false;
+        }
+        if (!has_now) {
+            now = (struct finding){ .cell = cell, .first = anchor->time_lo, .value = value };
+            now.continues = continues(judging, &before, has_before, &now);
+            has_now = true;
+        }
+        now.last = anchor->time_lo;
+        now.value = value > now.value ? value : now.value;
+        add_span(detect, oldest, i + 1);
+    }
+    if (has_now)
+        found(judging, &members, &now);
+    for (; counts && oldest < members.count; oldest++)
+        distinct_remove(&distinct, &members.of[oldest]);
+    find_gone(judging);
+}
+
+/* The cell behind those judged says whether it continues: judged too where that changed. */
+static bool next_changed(const struct judging *judging)
+{
+    if (judging->hi == INT64_MAX || judging->hi == INT64_MIN)
+        return false;
+    struct cw_id none = { { 0 } };
+    const struct cw_cell *last = cell_find(judging->detect, judging->line, none, judging->hi);
+    const struct cw_cell *next = cell_find(judging->detect, judging->line, none, judging->hi + 1);
+    if (next == NULL || !next->exists)
+        return false;
+    bool goes_on = last != NULL && last->exists &&
+                   next->first < cw_time_add(last->last, judging->rule->cell_span);
+    return goes_on != (next->continues != 0);
+}
+
+/* --- standing --- */
+
+static int by_identity_and_part(const void *left, const void *right)
+{
+    const struct cw_stand *a = left, *b = right;
+    int order = cw_id_cmp(a->identity, b->identity);
+    return order != 0 ? order : (a->part > b->part) - (a->part < b->part);
+}
+
+/* The notices that stand on the line, each once with its least part. */
+static size_t gather_notices(struct judging *judging)
+{
+    struct cw_detect *detect = judging->detect;
+    struct cw_buf *buf = &detect->standing;
+    const uint32_t *sublines = cw_list_data(&detect->handles, judging->line->sublines);
+    buf->len = 0;
+    for (uint32_t i = 0; i < judging->line->sublines.len; i++) {
+        struct cw_list list = cw_subline_at(detect, sublines[i])->stands;
+        const struct cw_stand *stands = cw_list_data(&detect->stands, list);
+        cw_buf_put(buf, stands, list.len * sizeof(*stands));
+    }
+    size_t count = buf->len / sizeof(struct cw_stand);
+    judging->scanned += count;
+    if (count == 0)
+        return 0;
+    struct cw_stand *stands = (struct cw_stand *)(void *)buf->data;
+    qsort(stands, count, sizeof(*stands), by_identity_and_part);
+    size_t kept = 1;
+    for (size_t i = 1; i < count; i++) {
+        if (!cw_id_eq(stands[i].identity, stands[kept - 1].identity))
+            stands[kept++] = stands[i];
+    }
+    return kept;
+}
+
+static size_t member_not_before(const struct members *members, int64_t time)
+{
+    size_t from = 0, to = members->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (members->of[middle].time_lo < time)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* The hits of one notice, cell by cell. No event hits itself. */
+static void judge_notice(struct judging *judging, const struct members *members,
+                         const struct cw_stand *notice)
+{
+    struct cw_detect *detect = judging->detect;
+    size_t at = member_not_before(members, notice->from);
+    size_t end = member_not_before(members, notice->until);
+    while (at < end) {
+        struct finding now = { .cell = cell_of(judging->rule, members->of[at].time_lo),
+                               .first = members->of[at].time_lo,
+                               .notice = notice };
+        detect->spans.len = 0;
+        for (; at < end && cell_of(judging->rule, members->of[at].time_lo) == now.cell; at++) {
+            judging->scanned++;
+            if (cw_id_eq(members->of[at].identity, notice->identity))
+                continue;
+            now.last = members->of[at].time_lo;
+            now.value++;
+            add_span(detect, at, at + 1);
+        }
+        if (now.value != 0)
+            found(judging, members, &now);
+    }
+}
+
+static void judge_standing(struct judging *judging)
+{
+    const struct cw_rule *rule = judging->rule;
+    size_t notices = gather_notices(judging);
+    if (notices != 0) {
+        int64_t start = cell_start(rule, judging->lo);
+        int64_t end = judging->hi == INT64_MAX ? CW_TIME_MAX : cell_start(rule, judging->hi + 1);
+        struct members members = join(judging, start, end);
+        const struct cw_stand *stands =
+            (const struct cw_stand *)(const void *)judging->detect->standing.data;
+        for (size_t i = 0; i < notices; i++)
+            judge_notice(judging, &members, &stands[i]);
+    }
+    find_gone(judging);
+}
+
+/* --- lines --- */
+
+/* Shares the entries scanned among the events that dirtied the line. */
+static void share_work(struct cw_detect *detect, struct cw_line *line, uint64_t scanned)
+{
+    const struct cw_work *work = (const struct cw_work *)(const void *)detect->tick.work.data;
+    uint64_t events = 0;
+    for (uint32_t at = line->work; at != 0; at = work[at - 1].next)
+        events++;
+    CW_CHECK(events != 0);
+    uint64_t share = (scanned + events - 1) / events;
+    struct cw_buf *buf = &detect->tick.scanned;
+    for (uint32_t at = line->work; at != 0; at = work[at - 1].next) {
+        size_t need = (size_t)(work[at - 1].event + 1) * sizeof(uint64_t);
+        if (need > buf->len) {
+            size_t more = need - buf->len;
+            memset(cw_buf_extend(buf, more), 0, more);
+        }
+        uint64_t *scanned_for = (uint64_t *)(void *)buf->data + work[at - 1].event;
+        *scanned_for += share + (*scanned_for == 0); /* plus one: it was judged */
+    }
+    line->work = 0;
+}
+
+static void judge_line(struct cw_detect *detect, uint32_t handle)
+{
+    struct cw_line *line = cw_line_at(detect, handle);
+    const struct cw_rule *rule = cw_rule_at(detect, line->rule);
+    int64_t reach = rule->type == CW_RULE_STANDING ? 0 : rule->timespan - 1;
+    struct judging judging = { .detect = detect,
+                               .rule = rule,
+                               .handle = handle,
+                               .line = line,
+                               .lo = cell_of(rule, line->lo),
+                               .hi = cell_of(rule, cw_time_add(line->hi, reach)) };
+    line->dirty = 0;
+    if (rule->type == CW_RULE_STANDING) {
+        judge_standing(&judging);
+    } else {
+        judge_windows(&judging);
+        if (next_changed(&judging)) {
+            judging.lo = ++judging.hi;
+            judge_windows(&judging);
+        }
+    }
+    *cw_total(&detect->totals, "detect.entries_scanned") += (int64_t)judging.scanned;
+    share_work(detect, line, judging.scanned);
+}
+
+void cw_engine_judge(struct cw_detect *detect)
+{
+    const uint32_t *lines = (const uint32_t *)(const void *)detect->tick.dirty.data;
+    size_t count = detect->tick.dirty.len / sizeof(*lines);
+    for (size_t i = 0; i < count; i++)
+        judge_line(detect, lines[i]);
+    detect->tick.dirty.len = 0;
+    detect->tick.work.len = 0;
+}
+
+/* --- the close --- */
+
+static int by_rule_and_alert(const void *left, const void *right)
+{
+    const struct cw_pending *a = left, *b = right;
+    if (a->rule != b->rule)
+        return a->rule < b->rule ? -1 : 1;
+    int order = cw_id_cmp(a->alert, b->alert);
+    return order != 0 ? order : (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+/* Whether readers do not have this yet; the cell remembers that they do. */
+static bool settle(struct cw_detect *detect, const struct cw_pending *pending)
+{
+    struct cw_cell *cell =
+        cell_find(detect, cw_line_at(detect, pending->line), pending->notice, pending->cell);
+    CW_CHECK(cell != NULL);
+    cell->pending = 0;
+    if (pending->gone) {
+        bool had = cell->sent;
+        cell->sent = 0;
+        return had;
+    }
+    if (cell->sent && cw_id_eq(cell->sent_hash, pending->hash))
+        return false;
+    cell->sent = 1;
+    cell->sent_hash = pending->hash;
+    return true;
+}
+
+static void sweep_cells(struct cw_detect *detect, struct cw_line *line)
+{
+    for (uint32_t i = line->cells.len; line->sweep && i-- > 0;) {
+        const struct cw_cell *cells = cw_list_data(&detect->cells, line->cells);
+        if (!cells[i].exists && !cells[i].sent)
+            cw_list_remove(&detect->cells, &line->cells, i);
+    }
+    line->sweep = 0;
+}
+
+static void count_work(struct cw_detect *detect)
+{
+    const uint64_t *scanned = (const uint64_t *)(const void *)detect->tick.scanned.data;
+    size_t count = detect->tick.scanned.len / sizeof(*scanned);
+    for (size_t i = 0; i < count; i++) {
+        if (scanned[i] == 0)
+            continue; /* nothing was judged for it */
+        bool little = scanned[i] - 1 <= 1000;
+        (*cw_total(&detect->totals, little ? "detect.scanned_le_1k" : "detect.scanned_gt_1k"))++;
+    }
+    detect->tick.scanned.len = 0;
+    detect->tick.event = 0;
+}
+
+uint64_t cw_engine_send(struct cw_detect *detect, struct cw_out *out)
+{
+    struct cw_pending *pending = (struct cw_pending *)(void *)detect->tick.pending.data;
+    size_t count = detect->tick.pending.len / sizeof(*pending);
+    uint32_t rows = 0;
+    if (count != 0)
+        qsort(pending, count, sizeof(*pending), by_rule_and_alert);
+    for (size_t i = 0; i < count; i++) {
+        bool replaced = i + 1 < count && pending[i + 1].rule == pending[i].rule &&
+                        cw_id_eq(pending[i + 1].alert, pending[i].alert);
+        if (replaced || !settle(detect, &pending[i]))
+            continue;
+        struct cw_frame *frame = cw_frame_at(&detect->tick.rows, pending[i].offset);
+        frame->ordinal = ++rows;
+        cw_out_frame(out, frame);
+        (*cw_total(&detect->totals, pending[i].gone ? "detect.rows_gone" : "detect.rows_sent"))++;
+    }
+    const uint32_t *touched = (const uint32_t *)(const void *)detect->tick.touched.data;
+    for (size_t i = 0; i < detect->tick.touched.len / sizeof(*touched); i++) {
+        struct cw_line *line = cw_line_at(detect, touched[i]);
+        line->touched = 0;
+        sweep_cells(detect, line);
+        cw_engine_sweep(detect, touched[i]);
+    }
+    detect->tick.pending.len = 0;
+    detect->tick.rows.len = 0;
+    detect->tick.touched.len = 0;
+    count_work(detect);
+    return rows;
+}

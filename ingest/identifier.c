@@ -1,0 +1,253 @@
+/*
+ * identifier.c - the kinds, and the canonical form that all of them share: NFKC, upper case, no
+ * separators.
+ */
+#include "ingest/identifier.h"
+
+#include <stdlib.h>
+#include <utf8proc.h>
+
+#include "ingest/identifier_parts.h"
+
+static const cw_str absent = { NULL, 0 };
+
+/* The numbers are in every log: a new kind takes the next one. */
+static const struct cw_id_kind kinds[] = {
+    { "national_id", 1, .scoped = true, .unique = true, .exclusive = true, .rank = 1 },
+    { "tax_id", 2, .scoped = true, .unique = true, .exclusive = true, .rank = 1 },
+    { "passport", 3, .scoped = true, .unique = true, .rank = 2 },
+    { "driving_licence", 4, .scoped = true, .unique = true, .rank = 2 },
+    { "phone", 5, .rank = 0 },
+    { "iban", 6, .of_objects = true, .unique = true, .rank = 1 },
+    { "account", 7, .of_objects = true, .unique = true, .rank = 1 },
+};
+
+enum { NATIONAL_ID = 1, PASSPORT = 3, DRIVING_LICENCE = 4, PHONE = 5, IBAN = 6 };
+
+const struct cw_id_kind *cw_id_kind_by_name(cw_str name)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (cw_str_is(name, kinds[i].name))
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+const struct cw_id_kind *cw_id_kinds(size_t *count)
+{
+    *count = sizeof(kinds) / sizeof(kinds[0]);
+    return kinds;
+}
+
+static bool is_ascii(cw_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+}
+
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+/* Dashes and spaces of any script to the ASCII ones, full-width letters and digits to theirs.
+ * False: something is left that is not ASCII. */
+static bool to_ascii(cw_str text, struct cw_arena *arena, cw_str *out)
+{
+    *out = text;
+    if (is_ascii(text))
+        return true;
+    utf8proc_uint8_t *folded = NULL;
+    utf8proc_ssize_t len =
+        utf8proc_map((const utf8proc_uint8_t *)text.ptr, (utf8proc_ssize_t)text.len, &folded,
+                     UTF8PROC_COMPAT | UTF8PROC_COMPOSE | UTF8PROC_STABLE | UTF8PROC_IGNORE);
+    if (len < 0)
+        return false;
+    char *copy = cw_arena_alloc(arena, (size_t)len + 1);
+    size_t count = 0;
+    bool ascii = true;
+    for (utf8proc_ssize_t at = 0; at < len && ascii;) {
+        utf8proc_int32_t point;
+        at += utf8proc_iterate(folded + at, len - at, &point);
+        utf8proc_category_t category = utf8proc_category(point);
+        if (category == UTF8PROC_CATEGORY_PD || point == 0x2212)
+            copy[count++] = '-';
+        else if (category == UTF8PROC_CATEGORY_ZS)
+            copy[count++] = ' ';
+        else if (point < 0x80)
+            copy[count++] = (char)point;
+        else
+            ascii = false;
+    }
+    free(folded);
+    *out = (cw_str){ copy, count };
+    return ascii;
+}
+
+static cw_str trim(cw_str text)
+{
+    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
+static cw_str to_upper(cw_str text, struct cw_arena *arena)
+{
+    size_t i = 0;
+    while (i < text.len && upper(text.ptr[i]) == text.ptr[i])
+        i++;
+    if (i == text.len)
+        return text;
+    char *copy = cw_arena_alloc(arena, text.len + 1);
+    for (i = 0; i < text.len; i++)
+        copy[i] = upper(text.ptr[i]);
+    return (cw_str){ copy, text.len };
+}
+
+static bool is_separator(char c)
+{
+    return c == ' ' || c == '\t' || c == '-' || c == '.' || c == '/' || c == '_';
+}
+
+static cw_str without_separators(cw_str text, struct cw_arena *arena)
+{
+    size_t i = 0;
+    while (i < text.len && !is_separator(text.ptr[i]))
+        i++;
+    if (i == text.len)
+        return text;
+    char *copy = cw_arena_alloc(arena, text.len + 1);
+    size_t count = 0;
+    for (i = 0; i < text.len; i++) {
+        if (!is_separator(text.ptr[i]))
+            copy[count++] = text.ptr[i];
+    }
+    return (cw_str){ copy, count };
+}
+
+/* Letters and digits, 1 to CW_IDENTIFIER_MAX of them. */
+static const char *plain_check(cw_str text)
+{
+    if (text.len < 1 || text.len > CW_IDENTIFIER_MAX)
+        return "bad_length";
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_alnum(text.ptr[i]))
+            return "bad_characters";
+    }
+    return NULL;
+}
+
+/* A country, and for driving licences one of its states: US-NV. */
+static const char *issuer_check(const struct cw_id_kind *kind, cw_str issuer,
+                                struct cw_arena *arena, cw_str *out)
+{
+    if (issuer.len > CW_IDENTIFIER_MAX || !to_ascii(issuer, arena, &issuer))
+        return "bad_issuer";
+    issuer = to_upper(trim(issuer), arena);
+    if (issuer.len == 0)
+        return "no_issuer";
+    cw_str country = issuer;
+    const char *dash = memchr(issuer.ptr, '-', issuer.len);
+    if (dash != NULL && kind->number == DRIVING_LICENCE)
+        country.len = (size_t)(dash - issuer.ptr);
+    cw_str code = cw_country_code(country);
+    if (code.ptr == NULL)
+        return "bad_issuer";
+    *out = code;
+    if (country.len == issuer.len)
+        return NULL;
+    cw_str state = { dash + 1, issuer.len - country.len - 1 };
+    if (state.len < 1 || state.len > 3 || plain_check(state) != NULL)
+        return "bad_issuer";
+    *out = cw_arena_printf(arena, "%.*s-%.*s", CW_STR_ARG(code), CW_STR_ARG(state));
+    return NULL;
+}
+
+/* A number read off a machine-readable zone comes with its filling. */
+static cw_str without_filling(cw_str text)
+{
+    while (text.len > 0 && text.ptr[text.len - 1] == '<')
+        text.len--;
+    return text;
+}
+
+static const char *phone_check(cw_str text, cw_str issuer, struct cw_arena *arena, cw_str *value)
+{
+    cw_str country = absent;
+    if (issuer.len != 0) {
+        /* A hint only: a number that says its country needs none, so a bad one is no fault here. */
+        static const struct cw_id_kind hint = { 0 };
+        if (issuer_check(&hint, issuer, arena, &country) != NULL)
+            country = absent;
+    }
+    return cw_phone_check(text, country, arena, value);
+}
+
+const char *cw_identifier_check_of(const struct cw_id_kind *kind, bool organisation, cw_str value,
+                                   cw_str issuer, struct cw_arena *arena, cw_str *canonical_value,
+                                   cw_str *canonical_issuer)
+{
+    *canonical_value = value;
+    *canonical_issuer = absent;
+    if (kind == NULL)
+        return "unknown_kind";
+    if (value.len > CW_IDENTIFIER_STATED_MAX)
+        return "bad_length";
+    cw_str text;
+    if (!to_ascii(value, arena, &text))
+        return "bad_characters";
+    text = trim(text);
+    if (kind->number == PHONE)
+        return phone_check(text, issuer, arena, canonical_value);
+
+    text = to_upper(text, arena);
+    if (kind->number == PASSPORT)
+        text = without_filling(text);
+    cw_str compact = without_separators(text, arena);
+    if (kind->scoped) {
+        const char *fault = issuer_check(kind, issuer, arena, canonical_issuer);
+        if (fault != NULL)
+            return fault;
+    }
+    if (kind->number == NATIONAL_ID && !organisation)
+        return cw_national_id_check(*canonical_issuer, text, compact, arena, canonical_value);
+    const char *fault = plain_check(compact);
+    if (fault == NULL && kind->number == IBAN)
+        fault = cw_iban_check(compact);
+    if (fault == NULL)
+        *canonical_value = compact;
+    return fault;
+}
+
+const char *cw_identifier_check(const struct cw_id_kind *kind, cw_str value, cw_str issuer,
+                                struct cw_arena *arena, cw_str *canonical_value,
+                                cw_str *canonical_issuer)
+{
+    return cw_identifier_check_of(kind, false, value, issuer, arena, canonical_value,
+                                  canonical_issuer);
+}
+
+cw_str cw_identifier_text(cw_str issuer, cw_str value, struct cw_arena *arena)
+{
+    if (issuer.len == 0)
+        return value;
+    size_t len = issuer.len + 1 + value.len;
+    char *text = cw_arena_alloc(arena, len + 1);
+    memcpy(text, issuer.ptr, issuer.len);
+    text[issuer.len] = ':';
+    if (value.len != 0)
+        memcpy(text + issuer.len + 1, value.ptr, value.len);
+    return (cw_str){ text, len };
+}
