@@ -18,8 +18,8 @@ struct cw_container;
 
 /** Reads the header. NULL: `reason` says why (not_a_container, bad_schema is the caller's,
  *  unknown_codec, truncated, too_large, read_failed). */
-struct cw_container *cw_container_open(cw_read_fn read, void *context, struct cw_reason *reason)
-    CW_MUST_USE CW_NONNULL(1, 3);
+struct cw_container *cw_container_open(cw_read_fn read, void *context,
+                                       struct cw_reason *reason) CW_MUST_USE CW_NONNULL(1, 3);
 void cw_container_close(struct cw_container *container); /* accepts NULL */
 /** The writer's schema as JSON text; lives as long as the reader. */
 cw_str cw_container_schema(const struct cw_container *container) CW_NONNULL(1);
