@@ -1,4 +1,4 @@
-set(text "/* Made by cmake/embed.cmake from schemas/. */\n#include \"operators/runtime/schema_text.h\"\n\n")
+set(text "/* Made by cmake/embed.cmake from schemas/. */\n#include \"operators/runtime/schema_text.h\"\n\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n")
 string(APPEND text "const struct cw_schema_text cw_schema_texts[] = {\n")
 foreach(file IN LISTS FILES)
   file(READ ${file} hex HEX)

@@ -80,14 +80,13 @@ static bool unexpected(struct parser *parser, const char *expected)
     for (size_t i = 0; parser->token == T_NAME && parser->word.len <= 3 && i < parser->word.len;
          i++)
         lower[i] = (char)(parser->word.ptr[i] | 0x20);
+    const char *nearest = cw_nearest(cw_cstr(lower), operators, 3);
     if (cw_str_is(parser->word, "of"))
         hint = " (\"1 of\" and \"all of\" are not known here: join the names with or, and)";
     else if (cw_str_is(parser->word, "|"))
         hint = " (to count, write a correlation)";
-    for (size_t i = 0; lower[0] != 0 && i < 3; i++) {
-        if (strcmp(lower, operators[i]) == 0)
-            hint = " (and, or, not are written in small letters)";
-    }
+    else if (lower[0] != 0 && nearest != NULL)
+        hint = cw_arena_printf(arena, ": did you mean \"%s\"?", nearest).ptr;
     cw_yaml_error(parser->source, parser->node, parser->token_at, "expected %s, found %s%s",
                   expected, found, parser->token == T_END ? "" : hint);
     return false;
@@ -110,7 +109,9 @@ static void take_name(struct parser *parser)
             return;
         }
     }
-    const char *nearest = cw_nearest(parser->word, parser->names, parser->name_count);
+    const char *nearest = cw_source_full(parser->source)
+                              ? NULL
+                              : cw_nearest(parser->word, parser->names, parser->name_count);
     cw_yaml_error(parser->source, parser->node, parser->token_at, "no selection is named %s%s%s%s",
                   cw_quote(arena, parser->word), nearest != NULL ? ": did you mean \"" : "",
                   nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");

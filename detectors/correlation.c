@@ -47,9 +47,10 @@ static void unknown_rule(struct compiler *compiler, const struct cw_yaml *node)
     const struct cw_loader *loader = compiler->loader;
     if (loader->cut)
         return; /* it may stand in what could not be read */
-    const char **names = cw_arena_alloc(loader->arena, (loader->named_count + 1) * sizeof(*names));
+    size_t candidates = cw_source_full(compiler->source) ? 0 : loader->named_count;
+    const char **names = cw_arena_alloc(loader->arena, (candidates + 1) * sizeof(*names));
     size_t count = 0;
-    for (size_t i = 0; i < loader->named_count; i++) {
+    for (size_t i = 0; i < candidates; i++) {
         if (!loader->documents[loader->named[i].document].is_correlation)
             names[count++] = loader->named[i].name.ptr;
     }

@@ -13,9 +13,11 @@
 static void name_totals(struct cw_totals *totals)
 {
     static const char *const names[] = {
-        "detect.members",  "detect.rows_sent",       "detect.rows_gone",     "detect.missing_key",
-        "detect.weak_key", "detect.over_product",    "detect.unmatched",     "detect.lines",
-        "detect.entries",  "detect.entries_scanned", "detect.scanned_le_1k", "detect.scanned_gt_1k",
+        "detect.members",       "detect.rows_sent",     "detect.rows_gone",
+        "detect.missing_key",   "detect.weak_key",      "detect.over_product",
+        "detect.unmatched",     "detect.lines",         "detect.values",
+        "detect.records",       "detect.entries",       "detect.entries_scanned",
+        "detect.scanned_le_1k", "detect.scanned_gt_1k",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         *cw_total(totals, names[i]) = 0;
@@ -198,6 +200,8 @@ static int on_close(struct cw_detect *detect, const struct cw_frame *frame, stru
     close.rows = cw_engine_send(detect, out);
     *cw_total(&detect->totals, "detect.lines") = detect->line_count;
     *cw_total(&detect->totals, "detect.entries") = detect->entry_count;
+    *cw_total(&detect->totals, "detect.values") = detect->things.live;
+    *cw_total(&detect->totals, "detect.records") = detect->records.live;
     for (size_t i = 0; i < detect->totals.count; i++)
         *cw_total(&close.totals, detect->totals.of[i].name) = detect->totals.of[i].value;
     detect->encoded.len = 0;
@@ -214,9 +218,13 @@ static int one_frame(struct cw_detect *detect, const struct cw_frame *frame, str
         status = on_event(detect, frame);
         detect->tick.event++;
         return status;
-    case CW_MOVED:
+    case CW_MOVED: {
         status = on_moved(detect, frame);
-        break;
+        size_t at = out->buf.len;
+        cw_out_frame(out, frame);
+        cw_frame_at(&out->buf, at)->flags = 0; /* the rest of its unit goes no further */
+        return status;
+    }
     case CW_TICK:
         status = on_tick(detect, frame);
         break;

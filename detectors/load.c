@@ -53,7 +53,7 @@ bool cw_is_text(struct cw_source *source, const struct cw_yaml *node, const char
 void cw_unknown(struct cw_source *source, const struct cw_yaml *node, const char *what,
                 const char *const *known, size_t count)
 {
-    const char *nearest = cw_nearest(node->text, known, count);
+    const char *nearest = cw_source_full(source) ? NULL : cw_nearest(node->text, known, count);
     if (nearest != NULL) {
         cw_yaml_error(source, node, 0, "unknown %s %s: did you mean \"%s\"?", what,
                       cw_quote(source->arena, node->text), nearest);

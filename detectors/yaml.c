@@ -15,12 +15,38 @@ struct cw_finding {
     struct cw_finding *next;
 };
 
+static size_t characters(const char *text, size_t len)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < len; i++)
+        count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return count;
+}
+
+/* The parser finds the end of a file on a line of its own, which nobody sees. */
+static void hold_inside(cw_str text, size_t *line, size_t *column)
+{
+    size_t last = 1;
+    size_t start = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\n') {
+            last++;
+            start = i + 1;
+        }
+    }
+    if (*line <= last)
+        return;
+    *line = last;
+    *column = characters(text.ptr + start, text.len - start) + 1;
+}
+
 static void note(struct cw_source *source, size_t line, size_t column, const char *format,
                  va_list args)
 {
     char text[480]; /* cw_diag shows no more */
     if (source->finding_count++ >= CW_FINDINGS_MAX)
         return;
+    hold_inside(source->text, &line, &column);
     int len = vsnprintf(text, sizeof(text), format, args);
     CW_CHECK(len >= 0);
     struct cw_finding *finding = cw_arena_alloc(source->arena, sizeof(*finding));
@@ -90,14 +116,6 @@ static size_t utf8_next(const unsigned char *at, size_t left, uint32_t *out)
     return len;
 }
 
-static size_t characters(const char *text, size_t len)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < len; i++)
-        count += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return count;
-}
-
 /*
  * What no rule file may hold, before the YAML parser sees it. The three exotic line ends would make
  * its lines differ from those that an editor counts. False: nothing can be read.
@@ -161,6 +179,7 @@ struct reader {
     size_t depth;
     struct cw_yaml *documents;
     struct cw_yaml **tail;
+    struct cw_yaml **last; /* what points to the last document */
     size_t document_count;
 };
 
@@ -201,6 +220,7 @@ static bool place(struct reader *reader, struct cw_yaml *node)
         if (is_nothing(node))
             return true;
         *reader->tail = node;
+        reader->last = reader->tail;
         reader->tail = &node->next;
         if (++reader->document_count <= CW_YAML_ITEMS_MAX)
             return true;
@@ -352,6 +372,8 @@ struct cw_yaml *cw_yaml_read(struct cw_source *source)
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
+    if (source->cut && reader.depth != 0)
+        *reader.last = NULL; /* half a document lacks what it may not lack */
     return reader.documents;
 }
 
@@ -370,7 +392,7 @@ void cw_yaml_error(struct cw_source *source, const struct cw_yaml *node, size_t 
                    const char *format, ...)
 {
     size_t column = node->column;
-    if (node->verbatim && offset <= node->text.len)
+    if (node->verbatim && offset <= node->text.len && !cw_source_full(source))
         column += characters(node->text.ptr, offset) + (node->plain ? 0 : 1);
     va_list args;
     va_start(args, format);

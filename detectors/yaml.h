@@ -34,6 +34,11 @@ struct cw_source {
 /** Notes a mistake; line and column from 1, line 0: the whole file. */
 void cw_source_error(struct cw_source *source, size_t line, size_t column, const char *format, ...)
     CW_NONNULL(1, 4) CW_PRINTF(4, 5);
+/** No finding more will be shown: what only words one better can be left out. */
+static inline bool cw_source_full(const struct cw_source *source)
+{
+    return source->finding_count >= CW_FINDINGS_MAX;
+}
 /** Appends all findings to `out`, by place, as cw_diag shows them. */
 void cw_source_report(const struct cw_source *source, struct cw_buf *out) CW_NONNULL(1, 2);
 
@@ -59,7 +64,7 @@ struct cw_yaml {
 
 /**
  * The documents of the file, linked by `next`; empty ones are left out. Mistakes are noted; after
- * one that hides what follows, source->cut is set and the tree ends there.
+ * one that hides what follows, source->cut is set and the list ends before that document.
  */
 struct cw_yaml *cw_yaml_read(struct cw_source *source) CW_NONNULL(1);
 /** The value under the key, or NULL (also if `map` is NULL or no map). */

@@ -200,6 +200,7 @@ struct cw_kafka *cw_kafka_open(struct cw_kafka_peer *peer, rd_kafka_type_t type,
     kafka->rk = rd_kafka_new(type, conf, error, error_len);
     if (kafka->rk == NULL)
         goto refused;
+    error[0] = '\0'; /* librdkafka leaves words there also when it takes a topic's property */
     return kafka;
 
 refused: /* conf is ours until rd_kafka_new took it */
@@ -267,7 +268,7 @@ static int32_t ask_partitions(struct cw_kafka *kafka, const char *topic, rd_kafk
 bool cw_kafka_partitions(struct cw_kafka *kafka, const char *topic, bool wait_for_topic,
                          int32_t *count, char *error, size_t error_len)
 {
-    bool told = false;
+    unsigned looks = 0;
     for (;;) {
         rd_kafka_resp_err_t why;
         *count = ask_partitions(kafka, topic, &why);
@@ -296,10 +297,10 @@ bool cw_kafka_partitions(struct cw_kafka *kafka, const char *topic, bool wait_fo
                      kafka->peer->brokers);
             return false;
         }
-        if (!told)
+        /* Not at the first look: one that was made a moment ago shows a moment later. */
+        if (looks++ == 1)
             cw_warn("kafka: topic %s is not to be had from %s (%s): waiting for it", topic,
                     kafka->peer->brokers, rd_kafka_err2str(why));
-        told = true;
         cw_kafka_serve(kafka, TOPIC_RETRY_MS);
     }
 }

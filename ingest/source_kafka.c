@@ -383,8 +383,9 @@ static bool open_partitions(struct cw_sources *sources, struct topic *topic, str
             open_partition(topic, i, count, live, contract, error, error_len);
         if (partition == NULL)
             return false;
-        if (!cw_kafka_watermarks(asker, topic->name, i, &partition->low, &partition->high, error,
-                                 error_len)) {
+        /* By its own handle, which so has its connection when reading begins. */
+        if (!cw_kafka_watermarks(partition->kafka, topic->name, i, &partition->low,
+                                 &partition->high, error, error_len)) {
             partition_close(partition);
             return false;
         }

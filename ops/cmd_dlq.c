@@ -3,6 +3,7 @@
  * terminal could take for a command leaves this file unescaped.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,7 @@
 #include "operators/runtime/buf.h"
 #include "operators/runtime/logging.h"
 #include "operators/runtime/stage.h"
-#include "ops/command.h"
-
-extern const struct cw_command cw_cmd_dlq;
+#include "ops/commands.h"
 
 struct list {
     const char *code;   /* optional */
@@ -128,7 +127,8 @@ static int walk(const char *dir, cw_dead_letter_visit visit, void *context)
         cw_error("%s", error);
         return CW_EXIT_FAILED;
     }
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+    bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    if (!written && errno != EPIPE) { /* who reads through `head` has read enough */
         cw_error("dlq: cannot write to standard output");
         return CW_EXIT_FAILED;
     }
@@ -163,7 +163,6 @@ static int run(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_dlq, options, argc, argv, &rest);
     if (status >= 0)
         return status;
-    cw_log_stage("dlq");
     bool filters = list.code != NULL || list.source != NULL;
     if (rest.count == 2 && strcmp(rest.items[0], "list") == 0)
         status = walk(rest.items[1], list_one, &list);

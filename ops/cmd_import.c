@@ -113,8 +113,10 @@ static int import_run(int argc, char **argv)
     };
     struct cw_text_list rest = { 0 };
     int status = cw_options_read(&cw_cmd_import, options, argc, argv, &rest);
-    if (status >= 0)
+    if (status >= 0) {
+        free(rest.items);
         return status;
+    }
     bool known = rest.count > 0 &&
                  (strcmp(rest.items[0], "un-sc") == 0 || strcmp(rest.items[0], "senzing") == 0);
     if (!known || rest.count < 2) {
@@ -125,10 +127,12 @@ static int import_run(int argc, char **argv)
                 : rest.count > 0 ? rest.items[0]
                                  : "nothing",
                 cw_cmd_import.usage);
+        free(rest.items);
         return CW_EXIT_USAGE;
     }
     if (isatty(STDOUT_FILENO)) {
         fprintf(stderr, "import: the events are Avro, which a terminal cannot show; add > FILE\n");
+        free(rest.items);
         return CW_EXIT_USAGE;
     }
 

@@ -1,50 +1,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ingest/ingest.h"
 #include "operators/runtime/logging.h"
 #include "operators/runtime/stage.h"
-#include "operators/runtime/time.h"
-#include "ops/command.h"
-
-extern const struct cw_command cw_cmd_ingest;
+#include "ops/commands.h"
+#include "ops/ingest_args.h"
 
 struct arguments {
-    struct cw_text_list sources;
+    struct cw_ingest_args shared;
     const char *log;
-    const char *retention;
     const char *dead_letters;
     const char *log_sync;
     const char *counters;
-    uint64_t tick;
 };
-
-static bool read_retention(const char *text, struct cw_ingest_settings *settings)
-{
-    if (text == NULL) {
-        settings->retention = CW_RETAIN_AUTO;
-    } else if (strcmp(text, "events") == 0) {
-        settings->retention = CW_RETAIN_EVENTS;
-    } else if (cw_time_parse(cw_cstr(text), &settings->retention_date)) {
-        settings->retention = CW_RETAIN_DATE;
-    } else {
-        cw_error("--retention: expected a date such as 2020-01-01, or events; found \"%s\"", text);
-        return false;
-    }
-    return true;
-}
 
 /* `path` gets LOG/dead-letters where no directory is named. */
 static bool read_settings(const struct arguments *arguments, struct cw_buf *path,
                           struct cw_ingest_settings *settings)
 {
-    *settings = (struct cw_ingest_settings){ .tick_every = arguments->tick,
-                                             .dead_letters = arguments->dead_letters,
+    *settings = (struct cw_ingest_settings){ .dead_letters = arguments->dead_letters,
                                              .counters = arguments->counters };
-    if (arguments->tick == 0) {
-        cw_error("--tick: expected a number of events above 0, found 0");
-        return false;
-    }
     if (arguments->log_sync != NULL && strcmp(arguments->log_sync, "tick") != 0) {
         cw_error("--log-sync: expected tick, found \"%s\"", arguments->log_sync);
         return false;
@@ -55,17 +30,13 @@ static bool read_settings(const struct arguments *arguments, struct cw_buf *path
         cw_buf_u8(path, 0);
         settings->dead_letters = (const char *)path->data;
     }
-    return read_retention(arguments->retention, settings);
+    return cw_ingest_args_read(&arguments->shared, settings);
 }
 
-static bool open_sources(struct cw_sources *sources, const struct cw_text_list *specs)
+static void tell_of_contracts(struct cw_sources *sources)
 {
     size_t count;
     size_t without = 0;
-    for (size_t i = 0; i < specs->count; i++) {
-        if (!cw_sources_add(sources, specs->items[i]))
-            return false;
-    }
     const struct cw_source *all = cw_sources_all(sources, &count);
     for (size_t i = 0; i < count; i++)
         without += all[i].contract->text == NULL;
@@ -73,7 +44,6 @@ static bool open_sources(struct cw_sources *sources, const struct cw_text_list *
         cw_info("%zu of %zu sources have no contract: any owner, their own schema, lateness 7 d, "
                 "no restrictions",
                 without, count);
-    return true;
 }
 
 /* Totals only: counts by reason, no ids and no values. */
@@ -100,6 +70,7 @@ static int ingest(const char *dir, struct cw_sources *sources,
 {
     char error[512];
     struct cw_secret secret;
+    tell_of_contracts(sources);
     if (!cw_secret_from_environment(&secret))
         return CW_EXIT_FAILED;
     struct cw_log *log = cw_log_write(dir, error, sizeof(error));
@@ -120,15 +91,15 @@ static int ingest(const char *dir, struct cw_sources *sources,
 
 static int run(int argc, char **argv)
 {
-    struct arguments arguments = { .tick = 4096 };
+    struct arguments arguments = { 0 };
     const struct cw_option options[] = {
-        { "source", CW_OPT_LIST, &arguments.sources, true,
+        { "source", CW_OPT_LIST, &arguments.shared.sources, true,
           "PATH (container file, JSON lines, directory), - or kafka://HOST:PORT/TOPIC, each with "
           "[,contract=FILE|DIR][,end=offsets]; may be repeated" },
         { "log", CW_OPT_TEXT, &arguments.log, true,
           "directory of the log; made if it is not there" },
-        { "tick", CW_OPT_COUNT, &arguments.tick, false, "events between two ticks (4096)" },
-        { "retention", CW_OPT_TEXT, &arguments.retention, false,
+        { "tick", CW_OPT_COUNT, &arguments.shared.tick, false, "events between two ticks (4096)" },
+        { "retention", CW_OPT_TEXT, &arguments.shared.retention, false,
           "DATE: what ends before it has ended; events: the greatest event time is the date; "
           "without it the clock where a source is live, else nothing ends" },
         { "dead-letters", CW_OPT_TEXT, &arguments.dead_letters, false,
@@ -143,18 +114,15 @@ static int run(int argc, char **argv)
         return status;
     struct cw_buf path = { 0 };
     struct cw_ingest_settings settings;
-    struct cw_sources *sources = cw_sources_new();
-    cw_log_stage("ingest");
-    cw_catch_signals();
-    if (!read_settings(&arguments, &path, &settings))
-        status = CW_EXIT_USAGE;
-    else if (!open_sources(sources, &arguments.sources))
-        status = CW_EXIT_FAILED;
-    else
-        status = ingest(arguments.log, sources, &settings);
+    struct cw_sources *sources = NULL;
+    status = CW_EXIT_USAGE;
+    if (read_settings(&arguments, &path, &settings)) {
+        sources = cw_ingest_args_open(&arguments.shared);
+        status = sources != NULL ? ingest(arguments.log, sources, &settings) : CW_EXIT_FAILED;
+    }
     cw_sources_free(sources);
     cw_buf_done(&path);
-    free(arguments.sources.items);
+    free(arguments.shared.sources.items);
     return status;
 }
 

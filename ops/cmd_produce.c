@@ -17,7 +17,7 @@
 #include "operators/runtime/logging.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/stage.h"
-#include "ops/command.h"
+#include "ops/commands.h"
 
 enum { ADMIN_MS = 30000, HEADER_LEN = 5, SERVE_MS = 100 };
 
@@ -35,8 +35,8 @@ struct produce {
     struct cw_buf key_text;
     uint64_t sent;
     uint64_t delivered;
-    uint64_t unreadable; /* data and damaged parts of files that are no events */
-    char error[CW_KAFKA_ERROR];
+    uint64_t unreadable;            /* data and damaged parts of files that are no events */
+    char error[2 * CW_KAFKA_ERROR]; /* empty: none */
 };
 
 static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
@@ -285,6 +285,43 @@ static int finish(struct produce *produce, bool all_sent)
     return CW_EXIT_OK;
 }
 
+/* A client, and what it needs, for the whole of one run. */
+static int start(struct produce *produce, const char *brokers, int partitions,
+                 const struct cw_text_list *files)
+{
+    cw_log_stage("produce");
+    cw_catch_signals();
+    cw_kafka_set_stop(&cw_stop);
+    struct cw_contract *contract = cw_contract_default();
+    struct cw_kafka_peer *peer = cw_kafka_peer_new(brokers);
+    const struct cw_kafka_setting settings[] = {
+        { "enable.idempotence", "true" },
+        { "queue.buffering.max.kbytes", "65536" },
+        { "partitioner", "murmur2_random" }, /* as Java's clients do */
+        { NULL, NULL },
+    };
+    produce->decoder = cw_decoder_new(contract);
+    produce->arena = cw_arena_new();
+    produce->kafka = cw_kafka_open(peer, RD_KAFKA_PRODUCER, settings, on_delivered, produce,
+                                   produce->error, sizeof(produce->error));
+    bool sent = produce->kafka != NULL && produce_all(produce, partitions, files);
+    int status = finish(produce, sent);
+    /* What is still queued after a failure would keep the handle waiting for its delivery. */
+    if (produce->kafka != NULL)
+        rd_kafka_purge(cw_kafka_handle(produce->kafka),
+                       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    if (produce->handle != NULL)
+        rd_kafka_topic_destroy(produce->handle);
+    cw_kafka_close(produce->kafka);
+    cw_kafka_peer_free(peer);
+    cw_decoder_free(produce->decoder);
+    cw_arena_free(produce->arena);
+    cw_contract_free(contract);
+    cw_buf_done(&produce->message);
+    cw_buf_done(&produce->key_text);
+    return status;
+}
+
 static int run(int argc, char **argv);
 
 const struct cw_command cw_cmd_produce = {
@@ -322,47 +359,19 @@ static int run(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_produce, options, argc, argv, &files);
     if (status >= 0)
         return status;
-    if (strcmp(key, "owner") == 0)
-        produce.key = KEY_OWNER;
-    else if (strcmp(key, "event") != 0)
-        return usage("--key: expected owner or event");
-    if (partitions > 10000)
-        return usage("--create: expected at most 10000 partitions");
-    if (produce.registry_id > UINT32_MAX)
-        return usage("--registry-id: expected a number below 4294967296");
-    if (!cw_kafka_topic_name(produce.topic))
-        return usage("--topic: expected at most 249 of the characters a-z A-Z 0-9 . _ -");
-
-    cw_log_stage("produce");
-    cw_catch_signals();
-    cw_kafka_set_stop(&cw_stop);
-    struct cw_contract *contract = cw_contract_default();
-    struct cw_kafka_peer *peer = cw_kafka_peer_new(brokers);
-    const struct cw_kafka_setting settings[] = {
-        { "enable.idempotence", "true" },
-        { "queue.buffering.max.kbytes", "65536" },
-        { "partitioner", "murmur2_random" }, /* as Java's clients do */
-        { NULL, NULL },
-    };
-    produce.decoder = cw_decoder_new(contract);
-    produce.arena = cw_arena_new();
-    produce.kafka = cw_kafka_open(peer, RD_KAFKA_PRODUCER, settings, on_delivered, &produce,
-                                  produce.error, sizeof(produce.error));
-    status =
-        finish(&produce, produce.kafka != NULL && produce_all(&produce, (int)partitions, &files));
-    /* What is still queued after a failure would keep the handle waiting for its delivery. */
-    if (produce.kafka != NULL)
-        rd_kafka_purge(cw_kafka_handle(produce.kafka),
-                       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    if (produce.handle != NULL)
-        rd_kafka_topic_destroy(produce.handle);
-    cw_kafka_close(produce.kafka);
-    cw_kafka_peer_free(peer);
-    cw_decoder_free(produce.decoder);
-    cw_arena_free(produce.arena);
-    cw_contract_free(contract);
-    cw_buf_done(&produce.message);
-    cw_buf_done(&produce.key_text);
+    produce.key = strcmp(key, "owner") == 0 ? KEY_OWNER : KEY_EVENT;
+    if (produce.key == KEY_EVENT && strcmp(key, "event") != 0)
+        status = usage("--key: expected owner or event");
+    else if (partitions > 10000)
+        status = usage("--create: expected at most 10000 partitions");
+    else if (produce.registry_id > UINT32_MAX)
+        status = usage("--registry-id: expected a number below 4294967296");
+    else if (!cw_kafka_topic_name(produce.topic))
+        status = usage("--topic: expected at most 249 of the characters a-z A-Z 0-9 . _ -");
+    else if (files.count == 0 && partitions == 0)
+        status = usage("expected container files to send");
+    else
+        status = start(&produce, brokers, (int)partitions, &files);
     free(files.items);
     return status;
 }

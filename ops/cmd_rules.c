@@ -5,9 +5,7 @@
 
 #include "detectors/rule.h"
 #include "operators/runtime/stage.h"
-#include "ops/command.h"
-
-extern const struct cw_command cw_cmd_rules;
+#include "ops/commands.h"
 
 static int check(const char *path)
 {

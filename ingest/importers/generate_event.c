@@ -236,6 +236,7 @@ static void spoil(struct cw_event *event, enum cw_gen_flaw flaw)
         event->event_type = cw_cstr("vessel_sighting");
         event->type = NULL;
         event->detail_type = NULL;
+        event->detail = NULL;
         break;
     case CW_GEN_FLAW_OWNER:
         event->owner = cw_cstr("ZZ-NONE");

@@ -122,9 +122,10 @@ static bool read_header(struct cw_container *container, struct cw_reason *reason
     size_t want = 4096;
     for (;; want *= 2) {
         bool all = fill(container, want);
-        if (container->failed)
+        size_t len = have(container);
+        if (len < CW_MAGIC_LEN && container->failed)
             return read_failed(reason);
-        if (have(container) < CW_MAGIC_LEN ||
+        if (len < CW_MAGIC_LEN ||
             memcmp(container->window + container->at, CW_CONTAINER_MAGIC, CW_MAGIC_LEN) != 0)
             return cw_reject(reason, "not_a_container", "",
                              "an Avro container file begins with \"Obj\" and 1, this does not");
@@ -135,6 +136,8 @@ static bool read_header(struct cw_container *container, struct cw_reason *reason
         const uint8_t *sync = cw_cur_take(&cur, CW_SYNC_LEN);
         if (sync == NULL && all && want < HEADER_MAX)
             continue;
+        if (sync == NULL && container->failed)
+            return read_failed(reason);
         if (sync == NULL)
             return cw_reject(reason, all ? "too_large" : "truncated", "",
                              "the file's header does not end within %s",

@@ -352,7 +352,7 @@ static void partition_component(struct cw_link *link, const struct component *fo
         for (uint32_t j = 0; j < record->held.len; j++)
             ids[j] = (struct cw_part_id){ identifier_at(link, held[j].identifier)->key,
                                           held[j].scope, held[j].rank, held[j].exclusive != 0 };
-        records[i] = (struct cw_part_record){ record->id, ids, record->held.len };
+        records[i] = (struct cw_part_record){ record->id, record->kind, ids, record->held.len };
     }
     cw_partition(records, count, group, link->arena);
     make_cores(link, found, group);

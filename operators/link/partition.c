@@ -5,9 +5,8 @@
 /* One identifier of one record; sorted, the holders of an identifier stand together. */
 struct holding {
     uint8_t rank;
-    bool exclusive;
-    uint64_t scope;
     struct cw_id key;
+    uint64_t kind; /* of the record: a passport of a person and one shown as an object are apart */
     struct cw_id record_id;
     uint32_t record;
 };
@@ -19,7 +18,11 @@ static int compare_holdings(const void *a, const void *b)
     if (left->rank != right->rank)
         return left->rank < right->rank ? -1 : 1;
     int order = cw_id_cmp(left->key, right->key);
-    return order != 0 ? order : cw_id_cmp(left->record_id, right->record_id);
+    if (order != 0)
+        return order;
+    if (left->kind != right->kind)
+        return left->kind < right->kind ? -1 : 1;
+    return cw_id_cmp(left->record_id, right->record_id);
 }
 
 /* The exclusive values of a group, sorted by (scope, key). */
@@ -120,8 +123,11 @@ static struct holding *list_holdings(const struct cw_part_record *records, size_
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < records[i].id_count; j++) {
             const struct cw_part_id *id = &records[i].ids[j];
-            holdings[n++] = (struct holding){ id->rank, id->exclusive, id->scope,
-                                              id->key,  records[i].id, (uint32_t)i };
+            holdings[n++] = (struct holding){ .rank = id->rank,
+                                              .key = id->key,
+                                              .kind = records[i].kind,
+                                              .record_id = records[i].id,
+                                              .record = (uint32_t)i };
         }
     }
     if (n > 1)
@@ -183,6 +189,7 @@ void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *
     for (size_t from = 0; from < n;) {
         size_t to = from + 1;
         while (to < n && holdings[to].rank == holdings[from].rank &&
+               holdings[to].kind == holdings[from].kind &&
                cw_id_eq(holdings[to].key, holdings[from].key))
             to++;
         /* Where nothing conflicts, a star from the first holder joins what all pairs would. */

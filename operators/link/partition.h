@@ -23,6 +23,7 @@ struct cw_part_id {
 
 struct cw_part_record {
     struct cw_id id;
+    uint64_t kind;                /* only records of one kind join */
     const struct cw_part_id *ids; /* one of a kind, valid */
     size_t id_count;
 };

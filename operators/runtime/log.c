@@ -131,6 +131,7 @@ static bool open_segment(struct cw_log *log, uint64_t base, char *error, size_t 
     int fd = open(path, (log->writer ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     struct header header;
     struct stat st;
+    void *bytes;
     if (fd < 0 || fstat(fd, &st) != 0) {
         snprintf(error, error_len, "%s: %s", path, strerror(errno));
         goto failed;
@@ -149,7 +150,7 @@ static bool open_segment(struct cw_log *log, uint64_t base, char *error, size_t 
                  path, header.format, header.normaliser);
         goto failed;
     }
-    void *bytes = mmap(NULL, HEADER_SIZE + (size_t)FILE_SEGMENT, PROT_READ, MAP_SHARED, fd, 0);
+    bytes = mmap(NULL, HEADER_SIZE + (size_t)FILE_SEGMENT, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED) {
         snprintf(error, error_len, "%s: cannot map it: %s", path, strerror(errno));
         goto failed;

@@ -1,4 +1,4 @@
-#include "support/kafka.h"
+#include "tests/support/kafka.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,10 +31,11 @@ void test_wait_step(int64_t since, const char *what)
 /* --- a real broker --- */
 
 /* Runs ops/kafka/TOOL DIR; its standard output goes to `out` (optional). */
-static int run_tool(const char *tool, const char *dir, char *out, size_t out_len)
+static int run_tool(const struct test_broker *broker, const char *tool, char *out, size_t out_len)
 {
     char command[512];
-    snprintf(command, sizeof(command), "exec '%s/ops/kafka/%s' '%s'", CW_SOURCE_DIR, tool, dir);
+    snprintf(command, sizeof(command), "exec '%s/ops/kafka/%s' '%s'", broker->source_dir, tool,
+             broker->dir);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     char line[128] = "";
@@ -45,8 +46,9 @@ static int run_tool(const char *tool, const char *dir, char *out, size_t out_len
     return pclose(pipe);
 }
 
-void test_broker_start(struct test_broker *broker)
+void test_broker_start(struct test_broker *broker, const char *source_dir)
 {
+    broker->source_dir = source_dir;
     const char *base = getenv("TMPDIR");
     snprintf(broker->dir, sizeof(broker->dir), "%s/crosswatch-kafka-XXXXXX",
              base != NULL ? base : "/tmp");
@@ -56,7 +58,7 @@ void test_broker_start(struct test_broker *broker)
 
 void test_broker_start_again(struct test_broker *broker)
 {
-    int status = run_tool("start", broker->dir, broker->brokers, sizeof(broker->brokers));
+    int status = run_tool(broker, "start", broker->brokers, sizeof(broker->brokers));
     assert_int_equal(status, 0);
 }
 
@@ -98,7 +100,7 @@ void test_broker_stop(struct test_broker *broker)
     if (broker->dir[0] == '\0')
         return;
     char command[128];
-    assert_int_equal(run_tool("stop", broker->dir, NULL, 0), 0);
+    assert_int_equal(run_tool(broker, "stop", NULL, 0), 0);
     snprintf(command, sizeof(command), "rm -rf '%s'", broker->dir);
     assert_int_equal(system(command), 0);
 }

@@ -13,11 +13,12 @@ enum { CW_TEST_WAIT_S = 120 };
 
 /* --- a real broker --- */
 struct test_broker {
+    const char *source_dir; /* where ops/kafka is */
     char dir[64];
     char brokers[64]; /* HOST:PORT */
 };
 /** In a directory of its own below TMPDIR. Fails the test if it does not come up. */
-void test_broker_start(struct test_broker *broker);
+void test_broker_start(struct test_broker *broker, const char *source_dir);
 void test_broker_kill(struct test_broker *broker);        /* -9 */
 void test_broker_start_again(struct test_broker *broker); /* same data, same port */
 void test_broker_stop(struct test_broker *broker);        /* and removes the directory */

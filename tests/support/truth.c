@@ -1,4 +1,4 @@
-#include "support/truth.h"
+#include "tests/support/truth.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -17,7 +17,7 @@
 
 #include "ingest/kafka_client.h"
 #include "operators/runtime/event.h"
-#include "support/kafka.h"
+#include "tests/support/kafka.h"
 
 struct fixture {
     rd_kafka_t *rk;
