@@ -40,6 +40,7 @@ static void hold_inside(cw_str text, size_t *line, size_t *column)
     *column = characters(text.ptr + start, text.len - start) + 1;
 }
 
+CW_PRINTF(4, 0)
 static void note(struct cw_source *source, size_t line, size_t column, const char *format,
                  va_list args)
 {

@@ -182,7 +182,7 @@ static void body_json(struct cw_json *json, const struct cw_frame *frame, struct
     case CW_REJECT:
         cw_json_kstr(json, "reason",
                      (cw_str){ (const char *)cw_frame_body(frame), frame->body_length });
-        /* fall through */
+        __attribute__((fallthrough));
     case CW_SOURCE_END:
         cw_json_kint(json, "source", frame->source);
         cw_json_kint(json, "partition", frame->partition);

@@ -43,7 +43,8 @@ struct cw_close {
 };
 
 enum cw_moved_reason {
-    CW_MOVED_MERGE = 1,
+    CW_MOVED_NONE,
+    CW_MOVED_MERGE,
     CW_MOVED_SPLIT,
     CW_MOVED_RENAMED,
     CW_MOVED_GONE,      /* the records have no live support any more; `to` is zero */

@@ -5,8 +5,6 @@
  * The walk visits every field that differs from its default, in schema order. A visitor gets groups
  * (records and arrays, by name or index) and leaves.
  */
-#include <stdio.h>
-
 #include "operators/runtime/check.h"
 #include "operators/runtime/event.h"
 #include "operators/runtime/json.h"
@@ -20,30 +18,42 @@ struct walk {
     size_t len;
 };
 
+static void extend(struct walk *walk, const char *text, size_t len)
+{
+    CW_CHECK(walk->len + len < sizeof(walk->path));
+    memcpy(walk->path + walk->len, text, len);
+    walk->len += len;
+}
+
 /* Opens a field or item under the path; returns what to cut back to. */
 static size_t enter(struct walk *walk, const char *name)
 {
     size_t mark = walk->len;
-    int n = snprintf(walk->path + walk->len, sizeof(walk->path) - walk->len, "%s%s",
-                     walk->len != 0 ? "." : "", name);
-    CW_CHECK(n > 0 && (size_t)n < sizeof(walk->path) - walk->len);
-    walk->len += (size_t)n;
+    if (walk->len != 0)
+        extend(walk, ".", 1);
+    extend(walk, name, strlen(name));
     return mark;
 }
 
 static size_t enter_index(struct walk *walk, size_t index)
 {
+    enum { DIGITS = 20 };
+    char text[DIGITS + 2];
+    size_t at = sizeof(text);
     size_t mark = walk->len;
-    int n = snprintf(walk->path + walk->len, sizeof(walk->path) - walk->len, "[%zu]", index);
-    CW_CHECK(n > 0 && (size_t)n < sizeof(walk->path) - walk->len);
-    walk->len += (size_t)n;
+    text[--at] = ']';
+    do {
+        text[--at] = (char)('0' + index % 10);
+        index /= 10;
+    } while (index != 0);
+    text[--at] = '[';
+    extend(walk, text + at, sizeof(text) - at);
     return mark;
 }
 
 static void leave(struct walk *walk, size_t mark)
 {
     walk->len = mark;
-    walk->path[mark] = '\0';
 }
 
 static void leaf_text(struct walk *walk, cw_str text)

@@ -23,7 +23,7 @@ static int64_t now(void)
     return (int64_t)ts.tv_sec * CW_SECOND + ts.tv_nsec / 1000;
 }
 
-static void line(const char *level, const char *format, va_list args)
+CW_PRINTF(2, 0) static void line(const char *level, const char *format, va_list args)
 {
     char text[1024];
     vsnprintf(text, sizeof(text), format, args);
