@@ -33,6 +33,12 @@ struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_
     cw_engine_state_init(detect);
     cw_engine_compile(detect);
     name_totals(&detect->totals);
+    detect->of_members = cw_total(&detect->totals, "detect.members");
+    detect->of_missing = cw_total(&detect->totals, "detect.missing_key");
+    detect->of_weak = cw_total(&detect->totals, "detect.weak_key");
+    detect->of_cut = cw_total(&detect->totals, "detect.over_product");
+    detect->of_unmatched = cw_total(&detect->totals, "detect.unmatched");
+    detect->of_scanned = cw_total(&detect->totals, "detect.entries_scanned");
     return detect;
 }
 
@@ -80,10 +86,10 @@ static bool selected(struct cw_detect *detect, const struct cw_selection *const 
 
 static void count_brought(struct cw_detect *detect, const struct cw_brought *brought)
 {
-    *cw_total(&detect->totals, "detect.members") += (int64_t)brought->tuple_count;
-    *cw_total(&detect->totals, "detect.missing_key") += (int64_t)brought->missing;
-    *cw_total(&detect->totals, "detect.weak_key") += (int64_t)brought->weak;
-    *cw_total(&detect->totals, "detect.over_product") += brought->cut;
+    *detect->of_members += (int64_t)brought->tuple_count;
+    *detect->of_missing += (int64_t)brought->missing;
+    *detect->of_weak += (int64_t)brought->weak;
+    *detect->of_cut += brought->cut;
 }
 
 static int64_t time_field(const struct cw_event *event, const char *name, int64_t absent)

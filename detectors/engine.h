@@ -54,7 +54,8 @@ struct cw_entry {
     uint64_t position;
     uint32_t value; /* thing, or record; 0: the member brings no value */
     uint16_t part;  /* least part that leads to the subline's key */
-    uint16_t is_record;
+    uint8_t is_record;
+    uint8_t dead; /* taken away, and still here until the subline is settled */
 };
 
 /* A notice that stands on the subline's key. Order: identity. */
@@ -82,6 +83,8 @@ struct cw_subline {
     struct cw_list keys;
     struct cw_list entries;
     struct cw_list stands;
+    uint32_t tail; /* entries at the end that came too late to be in order yet */
+    uint32_t dead;
 };
 
 /* A cell that has an alert, or whose alert was sent. Order: notice, cell. */
@@ -175,6 +178,12 @@ struct cw_detect {
     uint32_t *counts; /* by thing */
     size_t counts_len;
     struct cw_totals totals;
+    int64_t *of_members; /* in totals */
+    int64_t *of_missing;
+    int64_t *of_weak;
+    int64_t *of_cut;
+    int64_t *of_unmatched;
+    int64_t *of_scanned;
 };
 
 struct cw_work {
@@ -248,6 +257,8 @@ void cw_engine_member(struct cw_detect *detect, const struct cw_rule *rule,
 void cw_engine_notice(struct cw_detect *detect, const struct cw_rule *rule,
                       const struct cw_sight *sight, const struct cw_brought *brought, int64_t from,
                       int64_t until, int sign);
+/** Puts the subline's entries in order and drops the dead ones; before they are read. */
+void cw_engine_settle(struct cw_detect *detect, struct cw_subline *subline);
 /** What the record belongs to from now on; nothing happens if it is not known here. */
 void cw_engine_belongs(struct cw_detect *detect, struct cw_id record, struct cw_id core,
                        struct cw_id entity);

@@ -172,7 +172,9 @@ static const struct cw_entry *gather(struct judging *judging, int64_t from, int6
     merged->len = 0;
     bounds->len = 0;
     for (uint32_t i = 0; i < judging->line->sublines.len; i++) {
-        struct cw_list list = cw_subline_at(detect, sublines[i])->entries;
+        struct cw_subline *subline = cw_subline_at(detect, sublines[i]);
+        cw_engine_settle(detect, subline);
+        struct cw_list list = subline->entries;
         const struct cw_entry *entries = cw_list_data(&detect->entries, list);
         uint32_t start = first_not_before(entries, list.len, from);
         uint32_t end = first_not_before(entries, list.len, to);
@@ -721,7 +723,7 @@ static void judge_line(struct cw_detect *detect, uint32_t handle)
             judge_windows(&judging);
         }
     }
-    *cw_total(&detect->totals, "detect.entries_scanned") += (int64_t)judging.scanned;
+    *detect->of_scanned += (int64_t)judging.scanned;
     share_work(detect, line, judging.scanned);
 }
 

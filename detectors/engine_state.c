@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "detectors/engine.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/time.h"
@@ -145,8 +147,9 @@ static void dirty(struct cw_detect *detect, uint32_t handle, int64_t lo, int64_t
 }
 
 /* All that the subline holds changed for this line. */
-static void dirty_subline(struct cw_detect *detect, uint32_t line, const struct cw_subline *subline)
+static void dirty_subline(struct cw_detect *detect, uint32_t line, struct cw_subline *subline)
 {
+    cw_engine_settle(detect, subline);
     if (subline->stands.len != 0) {
         dirty(detect, line, CW_TIME_MIN, CW_TIME_MAX);
     } else if (subline->entries.len != 0) {
@@ -308,7 +311,7 @@ void cw_engine_belongs(struct cw_detect *detect, struct cw_id id, struct cw_id c
         place(detect, ((const uint32_t *)cw_list_data(&detect->handles, record->keyed))[i]);
     const struct cw_value_use *uses = cw_list_data(&detect->uses, record->valued);
     for (uint32_t i = 0; i < record->valued.len; i++) {
-        const struct cw_subline *subline = cw_subline_at(detect, uses[i].subline);
+        struct cw_subline *subline = cw_subline_at(detect, uses[i].subline);
         bool exact = cw_rule_at(detect, subline->rule)->match == CW_MATCH_EXACT;
         if (exact ? core_changed : entity_changed)
             dirty_subline(detect, subline->line, subline);
@@ -374,8 +377,9 @@ static uint32_t subline_for(struct cw_detect *detect, const struct cw_rule *rule
 static void end_if_empty(struct cw_detect *detect, uint32_t handle)
 {
     struct cw_subline *subline = cw_subline_at(detect, handle);
-    if (subline->entries.len != 0 || subline->stands.len != 0)
+    if (subline->entries.len != subline->dead || subline->stands.len != 0)
         return;
+    cw_list_clear(&detect->entries, &subline->entries);
     if (subline->line != 0)
         remove_handle(detect, &cw_line_at(detect, subline->line)->sublines, handle);
     struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
@@ -409,13 +413,13 @@ static int compare_entries(const struct cw_entry *a, const struct cw_entry *b)
     return (a->value > b->value) - (a->value < b->value);
 }
 
-static uint32_t entry_place(const struct cw_detect *detect, struct cw_list list,
+/* Index of the first of `count` sorted entries that is not before this one. */
+static uint32_t entry_place(const struct cw_entry *entries, uint32_t count,
                             const struct cw_entry *entry)
 {
-    const struct cw_entry *entries = cw_list_data(&detect->entries, list);
-    if (list.len == 0 || compare_entries(&entries[list.len - 1], entry) < 0)
-        return list.len; /* in order, as most come */
-    uint32_t from = 0, to = list.len;
+    if (count == 0 || compare_entries(&entries[count - 1], entry) < 0)
+        return count; /* in order, as most come */
+    uint32_t from = 0, to = count;
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         if (compare_entries(&entries[middle], entry) < 0)
@@ -424,6 +428,95 @@ static uint32_t entry_place(const struct cw_detect *detect, struct cw_list list,
             to = middle;
     }
     return from;
+}
+
+static int by_entry_order(const void *left, const void *right)
+{
+    return compare_entries(left, right);
+}
+
+/*
+ * An entry that belongs far from the end of a long line would move all behind it, and a stream in
+ * no order would do so for each. So such a one waits in a tail, and one that is taken away there
+ * stays as dead, until somebody reads the subline: then one merge does it for all.
+ */
+void cw_engine_settle(struct cw_detect *detect, struct cw_subline *subline)
+{
+    if (subline->tail == 0 && subline->dead == 0)
+        return;
+    struct cw_entry *entries = cw_list_data(&detect->entries, subline->entries);
+    uint32_t sorted = subline->entries.len - subline->tail;
+    uint32_t kept = 0, late = 0;
+    for (uint32_t i = 0; i < sorted; i++) {
+        if (!entries[i].dead)
+            entries[kept++] = entries[i];
+    }
+    struct cw_buf *buf = &detect->merged[1];
+    buf->len = 0;
+    struct cw_entry *tail =
+        (struct cw_entry *)(void *)cw_buf_extend(buf, subline->tail * sizeof(*tail));
+    for (uint32_t i = sorted; i < subline->entries.len; i++) {
+        if (!entries[i].dead)
+            tail[late++] = entries[i];
+    }
+    if (late != 0)
+        qsort(tail, late, sizeof(*tail), by_entry_order);
+    uint32_t len = kept + late;
+    for (uint32_t at = len; late > 0; at--) {
+        bool take_tail = kept == 0 || compare_entries(&entries[kept - 1], &tail[late - 1]) < 0;
+        entries[at - 1] = take_tail ? tail[--late] : entries[--kept];
+    }
+    while (subline->entries.len > len)
+        cw_list_remove(&detect->entries, &subline->entries, subline->entries.len - 1);
+    subline->tail = 0;
+    subline->dead = 0;
+}
+
+enum { MOVE_MAX = 256, TAIL_SEARCH_MAX = 1024 };
+
+static bool is_settled(const struct cw_subline *subline)
+{
+    return subline->tail == 0 && subline->dead == 0;
+}
+
+static void insert_entry(struct cw_detect *detect, struct cw_subline *subline,
+                         const struct cw_entry *entry)
+{
+    uint32_t len = subline->entries.len;
+    uint32_t index = len;
+    if (is_settled(subline))
+        index = entry_place(cw_list_data(&detect->entries, subline->entries), len, entry);
+    if (!is_settled(subline) || len - index > MOVE_MAX) {
+        index = len;
+        subline->tail++;
+    }
+    *(struct cw_entry *)cw_list_insert(&detect->entries, &subline->entries, index) = *entry;
+}
+
+/* False: there is no such entry. */
+static bool take_entry(struct cw_detect *detect, struct cw_subline *subline,
+                       const struct cw_entry *entry)
+{
+    if (subline->tail > TAIL_SEARCH_MAX)
+        cw_engine_settle(detect, subline);
+    struct cw_entry *entries = cw_list_data(&detect->entries, subline->entries);
+    uint32_t len = subline->entries.len, sorted = len - subline->tail;
+    uint32_t index = entry_place(entries, sorted, entry);
+    bool found =
+        index < sorted && !entries[index].dead && compare_entries(&entries[index], entry) == 0;
+    for (uint32_t i = sorted; i < len && !found; i++) {
+        index = i;
+        found = !entries[i].dead && compare_entries(&entries[i], entry) == 0;
+    }
+    if (!found)
+        return false;
+    if (is_settled(subline) && len - index <= MOVE_MAX) {
+        cw_list_remove(&detect->entries, &subline->entries, index);
+    } else {
+        entries[index].dead = 1;
+        subline->dead++;
+    }
+    return true;
 }
 
 static void add_entry(struct cw_detect *detect, uint32_t handle, struct cw_entry entry,
@@ -436,9 +529,7 @@ static void add_entry(struct cw_detect *detect, uint32_t handle, struct cw_entry
     } else if (value != NULL) {
         entry.value = hold_thing(detect, value->id);
     }
-    struct cw_subline *subline = cw_subline_at(detect, handle);
-    uint32_t index = entry_place(detect, subline->entries, &entry);
-    *(struct cw_entry *)cw_list_insert(&detect->entries, &subline->entries, index) = entry;
+    insert_entry(detect, cw_subline_at(detect, handle), &entry);
     detect->entry_count++;
 }
 
@@ -453,12 +544,8 @@ static bool remove_entry(struct cw_detect *detect, uint32_t handle, struct cw_en
         if (entry.value == 0)
             return false;
     }
-    struct cw_subline *subline = cw_subline_at(detect, handle);
-    uint32_t index = entry_place(detect, subline->entries, &entry);
-    const struct cw_entry *entries = cw_list_data(&detect->entries, subline->entries);
-    if (index == subline->entries.len || compare_entries(&entries[index], &entry) != 0)
+    if (!take_entry(detect, cw_subline_at(detect, handle), &entry))
         return false;
-    cw_list_remove(&detect->entries, &subline->entries, index);
     detect->entry_count--;
     if (entry.is_record)
         use_value(detect, entry.value, handle, -1);
@@ -469,7 +556,7 @@ static bool remove_entry(struct cw_detect *detect, uint32_t handle, struct cw_en
 
 static void unmatched(struct cw_detect *detect)
 {
-    (*cw_total(&detect->totals, "detect.unmatched"))++;
+    (*detect->of_unmatched)++;
 }
 
 static void member_at(struct cw_detect *detect, uint32_t handle, const struct cw_sight *sight,
