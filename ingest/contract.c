@@ -445,12 +445,12 @@ struct cw_contract *cw_contract_parse(const char *path, cw_str text, struct cw_d
                       (int)TEXT_MAX, text.len);
     else
         read_tree(&loader, text);
-    if (diag->count == before && (loader.root == NULL || loader.root->type != MAP))
+    if (diag->count == before && loader.root != NULL && loader.root->type == MAP)
+        read_contract(&loader, loader.root);
+    else if (diag->count == before)
         cw_diag_error(
             diag, 0, 0,
             "expected a mapping with owners, schema, schemas, lateness, skew or defaults");
-    if (diag->count == before)
-        read_contract(&loader, loader.root);
     diag->text = (cw_str){ NULL, 0 };
     if (diag->count == before)
         return contract;

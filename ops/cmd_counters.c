@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "operators/runtime/counters.h"
@@ -42,6 +43,7 @@ static int run(int argc, char **argv)
     status = CW_EXIT_OK;
     for (size_t i = 0; i < files.count; i++)
         status |= print_page(files.items[i]);
+    free(files.items);
     if (log == NULL)
         return status;
     char path[4096];

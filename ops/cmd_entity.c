@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "operators/runtime/logging.h"
@@ -48,6 +49,7 @@ static int run(int argc, char **argv)
                 "crosswatch entity: expected: show ID --log DIR, where ID is 32 hex digits\n");
         return CW_EXIT_USAGE;
     }
+    free(words.items);
     return show(dir, id);
 }
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
 #include "ops/commands.h"
 
 /*
- * frames.c - what the log holds, or what passes a joint, as JSON lines for people and for an
+ * cmd_frames.c - what the log holds, or what passes a joint, as JSON lines for people and for an
  * oracle.
  */
 
@@ -269,6 +270,7 @@ static int run(int argc, char **argv)
         status = CW_EXIT_BROKEN;
     cw_buf_done(&printer.text);
     cw_arena_free(printer.arena);
+    free(words.items);
     return status;
 }
 
