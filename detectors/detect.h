@@ -9,8 +9,9 @@
 
 struct cw_rules;
 /**
- * Reads a rule file, or all *.yaml and *.yml of a directory (by name order, not into folders). NULL:
- * every mistake of every file went to `out` as text, with file, line, column, the line, a caret.
+ * Reads a rule file, or all *.yaml and *.yml of a directory (by name order, not into folders).
+ * NULL: every mistake of every file went to `out` as text, with file, line, column, the line, a
+ * caret.
  */
 struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors) CW_MUST_USE;
 /** The same from text, for tests; `name` stands in messages. */
@@ -22,8 +23,8 @@ struct cw_id cw_rules_hash(const struct cw_rules *rules, const struct cw_secret 
 
 struct cw_detect;
 /** `rules` is borrowed and must outlive it. */
-struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_rules *rules)
-    CW_MUST_USE;
+struct cw_detect *cw_detect_new(const struct cw_secret *secret,
+                                const struct cw_rules *rules) CW_MUST_USE;
 extern const struct cw_stage cw_detect_stage;
 const struct cw_totals *cw_detect_totals(const struct cw_detect *detect);
 

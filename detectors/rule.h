@@ -41,11 +41,11 @@ struct cw_path {
 
 /* One value that a path finds in an event. */
 struct cw_found {
-    cw_str text;   /* the value; of identifiers the canonical value; empty for entities */
-    cw_str issuer; /* of identifiers; absent otherwise */
-    cw_str kind;   /* of identifiers: their kind */
+    cw_str text;    /* the value; of identifiers the canonical value; empty for entities */
+    cw_str issuer;  /* of identifiers; absent otherwise */
+    cw_str kind;    /* of identifiers: their kind */
     int64_t number; /* CW_WHAT_NUMBER */
-    uint16_t part; /* of parties and objects; 0 otherwise */
+    uint16_t part;  /* of parties and objects; 0 otherwise */
 };
 
 /**

@@ -19,8 +19,8 @@ struct cw_contract {
     char *text; /* of the file, for the log; NULL for the default contract */
     cw_str *owners;
     size_t owner_count;
-    char *schema_path;   /* resolved; NULL: the container's own */
-    char *schemas_dir;   /* resolved; NULL */
+    char *schema_path; /* resolved; NULL: the container's own */
+    char *schemas_dir; /* resolved; NULL */
     int64_t lateness[CW_TYPES_MAX + 1];
     int64_t skew;
     cw_str *purposes;
@@ -34,8 +34,8 @@ struct cw_contract *cw_contract_default(void) CW_MUST_USE;
 /** NULL: `diag` has all mistakes, with their places. */
 struct cw_contract *cw_contract_load(const char *path, struct cw_diag *diag) CW_MUST_USE;
 /** The same from text that is in memory; `path` is its name, and what its paths are relative to. */
-struct cw_contract *cw_contract_parse(const char *path, cw_str text, struct cw_diag *diag)
-    CW_MUST_USE CW_NONNULL(1, 3);
+struct cw_contract *cw_contract_parse(const char *path, cw_str text,
+                                      struct cw_diag *diag) CW_MUST_USE CW_NONNULL(1, 3);
 void cw_contract_free(struct cw_contract *contract); /* accepts NULL */
 bool cw_contract_allows(const struct cw_contract *contract, cw_str owner);
 

@@ -9,13 +9,13 @@
 #include "operators/runtime/arena.h"
 
 struct cw_id_kind {
-    const char *name;     /* national_id, tax_id, passport, driving_licence, phone, iban, account */
-    uint32_t number;      /* in frames, from 1; never changes */
-    bool scoped;          /* by issuer; without one it is a quality fact and no key */
-    bool of_objects;      /* stands on objects only */
-    bool unique;          /* one of a kind: joins cores */
-    bool exclusive;       /* two values of one scope conflict */
-    uint8_t rank;         /* 1 first; 0 for kinds that join nothing */
+    const char *name; /* national_id, tax_id, passport, driving_licence, phone, iban, account */
+    uint32_t number;  /* in frames, from 1; never changes */
+    bool scoped;      /* by issuer; without one it is a quality fact and no key */
+    bool of_objects;  /* stands on objects only */
+    bool unique;      /* one of a kind: joins cores */
+    bool exclusive;   /* two values of one scope conflict */
+    uint8_t rank;     /* 1 first; 0 for kinds that join nothing */
 };
 
 /** The kind of that name, or NULL: kept in the event, no key (fault unknown_kind). */

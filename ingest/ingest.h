@@ -19,10 +19,11 @@ enum cw_retention { CW_RETAIN_AUTO, CW_RETAIN_DATE, CW_RETAIN_EVENTS };
 struct cw_ingest_settings {
     uint64_t tick_every; /* 4096 */
     enum cw_retention retention;
-    int64_t retention_date;   /* for CW_RETAIN_DATE */
-    const char *dead_letters; /* directory; NULL: counted and in the log as REJECT, bytes not kept */
-    const char *counters;     /* path of the page, or NULL */
-    bool sync_ticks;          /* --log-sync tick */
+    int64_t retention_date; /* for CW_RETAIN_DATE */
+    const char
+        *dead_letters;    /* directory; NULL: counted and in the log as REJECT, bytes not kept */
+    const char *counters; /* path of the page, or NULL */
+    bool sync_ticks;      /* --log-sync tick */
 };
 
 struct cw_ingest;

@@ -4,8 +4,9 @@
  *
  * Every clause that an event can break has a reason code and the field:
  *   missing (empty text where one must stand), bad_op, unknown_type, wrong_detail, missing_detail,
- *   bad_precision, bad_time, bad_version, bad_country, bad_offset, bad_interval, retain_before_recorded,
- *   bad_birth_date, bad_kind, too_many_parts, unknown_owner, from_the_future, bad_list …
+ *   bad_precision, bad_time, bad_version, bad_country, bad_offset, bad_interval,
+ * retain_before_recorded, bad_birth_date, bad_kind, too_many_parts, unknown_owner, from_the_future,
+ * bad_list …
  */
 #ifndef CW_INGEST_NORMALISE_H
 #define CW_INGEST_NORMALISE_H
@@ -26,13 +27,13 @@ struct cw_normal {
     struct cw_frame header; /* kind, flags, type, times, version, identity, content, retain_until */
     const struct cw_key *keys;
     size_t key_count;
-    cw_str body; /* canonical, with what ingest writes into it */
+    cw_str body;  /* canonical, with what ingest writes into it */
     cw_str owner; /* points into the body */
 };
 
 /** `body` is a datum of the canonical schema. `arrival` judges skew (0: not judged). */
 bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *contract, cw_str body,
-                  int64_t arrival, struct cw_normal *out, struct cw_reason *reason)
-    CW_MUST_USE CW_NONNULL(1, 2, 5, 6);
+                  int64_t arrival, struct cw_normal *out, struct cw_reason *reason) CW_MUST_USE
+    CW_NONNULL(1, 2, 5, 6);
 
 #endif

@@ -37,10 +37,10 @@ struct cw_source_ops {
 struct cw_source {
     const struct cw_source_ops *ops;
     void *self;
-    char *name;         /* in the log: the path as given, "-", or topic/partition */
-    char *contract_name; /* for ties of order */
-    uint32_t partition; /* of a topic; else 0 */
-    bool live;          /* never ends by itself */
+    char *name;                   /* in the log: the path as given, "-", or topic/partition */
+    char *contract_name;          /* for ties of order */
+    uint32_t partition;           /* of a topic; else 0 */
+    bool live;                    /* never ends by itself */
     struct cw_contract *contract; /* borrowed */
 };
 
@@ -59,7 +59,8 @@ struct cw_source *cw_sources_all(struct cw_sources *sources, size_t *count) CW_N
 void cw_sources_free(struct cw_sources *sources);
 
 /* One opener a kind; each appends to the set. A file's bytes come from `path`, "-" is stdin. */
-bool cw_source_open_file(struct cw_sources *sources, const char *path, struct cw_contract *contract);
+bool cw_source_open_file(struct cw_sources *sources, const char *path,
+                         struct cw_contract *contract);
 bool cw_source_open_kafka(struct cw_sources *sources, const char *brokers, const char *topic,
                           bool to_end_offsets, struct cw_contract *contract);
 /** Takes over name, self and the rest of `source`. */
@@ -73,14 +74,14 @@ struct cw_decoder;
 struct cw_decoder *cw_decoder_new(const struct cw_contract *contract) CW_MUST_USE;
 void cw_decoder_free(struct cw_decoder *decoder);
 /** Sets the writer schema for plain data (a container's, or the contract's). */
-bool cw_decoder_schema(struct cw_decoder *decoder, cw_str schema_json, struct cw_reason *reason)
-    CW_MUST_USE;
+bool cw_decoder_schema(struct cw_decoder *decoder, cw_str schema_json,
+                       struct cw_reason *reason) CW_MUST_USE;
 /** One datum from the front of bytes under the plain schema; body lives until the next call. */
 bool cw_decoder_datum(struct cw_decoder *decoder, cw_str bytes, size_t *consumed, cw_str *body,
                       struct cw_reason *reason) CW_MUST_USE;
 /** One JSON text. */
-bool cw_decoder_json(struct cw_decoder *decoder, cw_str text, cw_str *body, struct cw_reason *reason)
-    CW_MUST_USE;
+bool cw_decoder_json(struct cw_decoder *decoder, cw_str text, cw_str *body,
+                     struct cw_reason *reason) CW_MUST_USE;
 /** One message: Confluent header if there is one and the contract has schemas, JSON if it begins
  *  with '{', else plain under the contract's schema; all bytes must be consumed. */
 bool cw_decoder_message(struct cw_decoder *decoder, cw_str bytes, cw_str *body,
