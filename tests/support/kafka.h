@@ -16,8 +16,11 @@ struct test_broker {
     const char *source_dir; /* where ops/kafka is */
     char dir[64];
     char brokers[64]; /* HOST:PORT */
+    int guard_pipe;   /* its end tells the guard to clean up, also when the test crashes */
+    int guard_pid;
 };
-/** In a directory of its own below TMPDIR. Fails the test if it does not come up. */
+/** In a directory of its own below TMPDIR. Fails the test if it does not come up. Call it before
+ * any thread is there. */
 void test_broker_start(struct test_broker *broker, const char *source_dir);
 void test_broker_kill(struct test_broker *broker);        /* -9 */
 void test_broker_start_again(struct test_broker *broker); /* same data, same port */
