@@ -51,8 +51,8 @@ void cw_frontier_declare(struct cw_frontier *frontier, size_t source,
                          const int64_t lateness[CW_TYPES_MAX + 1])
 {
     CW_CHECK(source < frontier->count);
-    for (uint16_t t = 1; t <= CW_TYPES_MAX; t++)
-        frontier->marks[source].lateness[t] = is_point(t) ? lateness[t] : -1;
+    for (size_t t = 1; t <= CW_TYPES_MAX; t++)
+        frontier->marks[source].lateness[t] = is_point((uint16_t)t) ? lateness[t] : -1;
 }
 
 void cw_frontier_admit(struct cw_frontier *frontier, size_t source, uint16_t type, int64_t time_lo)
@@ -92,8 +92,8 @@ static int64_t least_watermark(const struct cw_frontier *frontier, uint16_t type
 
 void cw_frontier_advance(struct cw_frontier *frontier)
 {
-    for (uint16_t t = 0; t <= CW_TYPES_MAX; t++)
-        cw_frontier_hold(frontier, t, least_watermark(frontier, t));
+    for (size_t t = 0; t <= CW_TYPES_MAX; t++)
+        cw_frontier_hold(frontier, (uint16_t)t, least_watermark(frontier, (uint16_t)t));
 }
 
 int64_t cw_frontier_at(const struct cw_frontier *frontier, uint16_t type)

@@ -356,8 +356,8 @@ static bool stands_there(const struct cw_id_kind *kind, bool party)
 static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *part, bool party,
                                struct cw_identifier *id)
 {
-    cw_str value;
-    cw_str issuer;
+    cw_str value = absent;
+    cw_str issuer = absent;
     const struct cw_id_kind *kind = cw_id_kind_by_name(id->kind);
     bool organisation = party && cw_str_is(part->kind, "organisation");
     const char *fault = kind != NULL && !stands_there(kind, party) ? "wrong_place" : NULL;

@@ -268,12 +268,11 @@ static const char *check_international(struct number *number)
     if (plan == NULL)
         return "unknown_country";
     /* A trunk 0 that stayed behind the code, where no national number begins with one. */
-    if (strcmp(plan->trunk, "0") == 0 && number->len > code_len &&
-        number->digits[code_len] == '0') {
-        memmove(number->digits + code_len, number->digits + code_len + 1,
-                number->len - code_len - 1);
-        number->len--;
-    }
+    size_t zeros = code_len;
+    while (strcmp(plan->trunk, "0") == 0 && zeros < number->len && number->digits[zeros] == '0')
+        zeros++;
+    memmove(number->digits + code_len, number->digits + zeros, number->len - zeros);
+    number->len -= zeros - code_len;
     uint32_t lengths = 0;
     for (; plan < plans + PLAN_COUNT && plan->code == code; plan++)
         lengths |= plan->lengths;

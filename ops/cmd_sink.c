@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "operators/runtime/counters.h"
 #include "operators/runtime/log.h"
 #include "operators/runtime/logging.h"
 #include "operators/runtime/stage.h"
 #include "ops/command.h"
+#include "ops/counted.h"
 #include "sinks/redis_sink.h"
 
 extern const struct cw_command cw_cmd_sink;
@@ -22,30 +22,7 @@ struct arguments {
     uint64_t batch;
 };
 
-/* The sink, and the page that shows what it has done after each batch. */
-struct counted {
-    struct cw_redis_sink *sink;
-    struct cw_counters_page *page;
-};
-
-static int counted_batch(void *self, const struct cw_batch *in, struct cw_out *out)
-{
-    struct counted *counted = self;
-    int status = cw_redis_stage.batch(counted->sink, in, out);
-    cw_counters_totals(counted->page, cw_redis_sink_totals(counted->sink));
-    return status;
-}
-
-static void counted_free(void *self)
-{
-    struct counted *counted = self;
-    if (counted != NULL)
-        cw_redis_stage.free(counted->sink);
-}
-
-static const struct cw_stage counted_stage = { "sink", counted_batch, counted_free };
-
-static int sink(const struct arguments *arguments, const struct cw_redis_settings *settings)
+static int run_sink(const struct arguments *arguments, const struct cw_redis_settings *settings)
 {
     char error[512];
     int status = CW_EXIT_FAILED;
@@ -54,11 +31,15 @@ static int sink(const struct arguments *arguments, const struct cw_redis_setting
         cw_error("%s", error);
         return CW_EXIT_REFUSED;
     }
-    struct counted counted = { cw_redis_sink_new(settings, log, &status),
-                               cw_counters_open(arguments->counters, "sink") };
-    if (counted.sink != NULL)
-        status = cw_filter_run(&counted_stage, &counted, STDIN_FILENO, -1, arguments->batch);
-    counted_stage.free(&counted);
+    struct cw_redis_sink *sink = cw_redis_sink_new(settings, log, &status);
+    if (sink != NULL) {
+        struct cw_counted counted = { .stage = &cw_redis_stage,
+                                      .self = sink,
+                                      .totals = cw_redis_sink_totals(sink),
+                                      .page = cw_counters_open(arguments->counters, "sink") };
+        status = cw_filter_run(&cw_counted_stage, &counted, STDIN_FILENO, -1, arguments->batch);
+    }
+    cw_redis_stage.free(sink);
     cw_log_close(log);
     return status;
 }
@@ -96,7 +77,7 @@ static int run(int argc, char **argv)
         return CW_EXIT_USAGE;
     }
     cw_catch_signals();
-    return sink(&arguments, &settings);
+    return run_sink(&arguments, &settings);
 }
 
 const struct cw_command cw_cmd_sink = {

@@ -94,22 +94,22 @@ const struct cw_stage cw_export_stage = { "export", export_batch, export_free };
 
 static int order_of_lines(const void *a, const void *b)
 {
-    const struct line *left = *(const struct line *const *)a;
-    const struct line *right = *(const struct line *const *)b;
+    const struct line *left = a;
+    const struct line *right = b;
     return cw_str_cmp((cw_str){ left->text, left->len }, (cw_str){ right->text, right->len });
 }
 
 bool cw_export_write(struct cw_export *export, FILE *file)
 {
     size_t count = 0;
-    const struct line **sorted = cw_alloc((size_t) export->lines.count * sizeof(*sorted));
+    struct line *sorted = cw_alloc(export->lines.count * sizeof(*sorted));
     uint32_t at = 0;
     for (struct line *line; (line = cw_map_next(&export->lines, &at)) != NULL;)
-        sorted[count++] = line;
+        sorted[count++] = *line;
     qsort(sorted, count, sizeof(*sorted), order_of_lines);
     bool written = true;
     for (size_t i = 0; written && i < count; i++)
-        written = fwrite(sorted[i]->text, 1, sorted[i]->len, file) == sorted[i]->len &&
+        written = fwrite(sorted[i].text, 1, sorted[i].len, file) == sorted[i].len &&
                   putc('\n', file) != EOF;
     free(sorted);
     return written && fflush(file) == 0;

@@ -400,8 +400,8 @@ static void ask_stored(struct cw_redis_sink *sink)
     cw_redis_end(redis);
     cw_redis_begin(redis, "HMGET");
     arg_key_of(sink, "levels", cw_cstr(""));
-    for (uint8_t level = 0; level < LEVELS; level++)
-        arg_text(sink, cw_level_name(level));
+    for (int level = 0; level < LEVELS; level++)
+        arg_text(sink, cw_level_name((uint8_t)level));
     cw_redis_end(redis);
     cw_redis_begin(redis, "XLEN");
     arg_key_of(sink, "feed", cw_cstr(""));
@@ -439,8 +439,8 @@ static void read_stored(const redisReply *reply, struct stored *out)
         .json = cw_redis_text(cw_redis_at(reply, 4)),
     };
     out->present = out->json.ptr != NULL;
-    for (uint8_t i = 0; i < LEVELS; i++) {
-        if (cw_str_is(level, cw_level_name(i)))
+    for (int i = 0; i < LEVELS; i++) {
+        if (cw_str_is(level, cw_level_name((uint8_t)i)))
             out->level = i;
     }
 }
@@ -469,7 +469,7 @@ static enum cw_redis_status take_stored(struct cw_redis_sink *sink, struct found
     cw_id_hex(cw_log_id(sink->log), own);
     cw_str log = cw_redis_text(cw_redis_at(reply, 0));
     found->has_meta = log.ptr != NULL;
-    found->same_log = cw_str_is(log, own);
+    found->same_log = found->has_meta && cw_str_is(log, own);
     found->position =
         read_position(cw_redis_at(reply, 1), cw_redis_at(reply, 2), cw_redis_at(reply, 3));
     found->ended = cw_str_is(cw_redis_text(cw_redis_at(reply, 4)), "1");
@@ -719,9 +719,9 @@ static void write_count(struct cw_redis_sink *sink, const char *hash, cw_str fie
 static void write_counts(struct cw_redis_sink *sink)
 {
     const struct step *step = &sink->step;
-    for (uint8_t i = 0; i < LEVELS; i++) {
+    for (int i = 0; i < LEVELS; i++) {
         if (step->levels[i] != step->levels_stored[i])
-            write_count(sink, "levels", cw_cstr(cw_level_name(i)), step->levels[i]);
+            write_count(sink, "levels", cw_cstr(cw_level_name((uint8_t)i)), step->levels[i]);
     }
     for (size_t i = 0; i < step->rule_count; i++) {
         if (step->rules[i].count != step->rules[i].stored)

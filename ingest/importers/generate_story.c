@@ -210,19 +210,20 @@ static void everyday_sending(struct cw_gen_story *story, unsigned index)
     }
 }
 
-/* A third of what is planted comes late, again, amended or from another agency as well. */
+/* A third of what is planted comes late, again, amended or from another agency as well. Days late,
+ * not a week: it is in time also where the files are read without their contracts. */
 static void planted_sending(struct cw_gen_story *story, unsigned index)
 {
     const struct cw_gen_happening *h = &story->happenings[index];
     int64_t first = h->time + h->recorded_after + below(story, 15 * 60);
     uint32_t fate = below(story, 12);
     if (fate == 0)
-        first = h->time + between(story, 6 * HOUR, 7 * DAY);
+        first = h->time + between(story, 6 * HOUR, 5 * DAY);
     send(story, index, 1, CW_GEN_CREATE, first, false);
     if (fate == 1)
         send(story, index, 1, CW_GEN_CREATE, first + below(story, 5 * DAY), true);
     else if (fate == 2 && !h->fixed)
-        send(story, index, 2, CW_GEN_AMEND, first + below(story, 4 * DAY), false);
+        send(story, index, 2, CW_GEN_AMEND, first + below(story, 3 * DAY), false);
     else if (fate == 3 && !h->fixed && h->type != CW_GEN_NOTICE)
         second_agency(story, index);
 }

@@ -1,7 +1,9 @@
 /*
  * json_body.h - one event as JSON text to a canonical body. Objects have the fields of the schema;
  * a nullable field is the value itself or null; a missing one takes its default; one that the
- * schema does not have is an error (code unknown_field); times are RFC 3339 text or microseconds.
+ * schema does not have is an error; times are RFC 3339 text or microseconds. Codes: bad_json,
+ * unknown_field, missing_field, bad_type, bad_time, bad_number, bad_enum, too_deep, too_large,
+ * too_many_items; the field is that of the reader's schema.
  */
 #ifndef CW_WIRE_JSON_BODY_H
 #define CW_WIRE_JSON_BODY_H

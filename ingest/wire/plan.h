@@ -20,8 +20,10 @@ void cw_plan_free(struct cw_plan *plan); /* accepts NULL */
 /**
  * Decodes one datum from the front of `bytes`, appends it to `out` under the reader's schema, and
  * says in *consumed how many bytes it took. False: `reason` has code (truncated, bad_utf8,
- * bad_enum, bad_union, bad_length, too_deep, too_many_items, too_large, bad_boolean, unresolved)
- * and the writer's field; `out` may hold a part. At most CW_DATUM_MAX bytes are written.
+ * bad_enum, bad_union, bad_length, bad_number, too_deep, too_many_items, too_large, bad_boolean,
+ * unresolved) and the writer's field; `out` may hold a part. At most CW_DATUM_MAX bytes are
+ * written. What is written is in Avro's one shortest form: integers minimal, arrays and maps as
+ * one block without a size, whatever the writer chose.
  */
 enum { CW_DATUM_MAX = 1024 * 1024 };
 bool cw_plan_run(const struct cw_plan *plan, const uint8_t *bytes, size_t len, size_t *consumed,

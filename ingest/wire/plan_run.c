@@ -314,45 +314,74 @@ static bool next_block(struct run *run, struct frame *frame, const uint8_t **cur
     return count_items(run, op, (uint64_t)count);
 }
 
-static bool open_frame(struct run *run, const struct cw_op *op, const uint8_t *in)
+static bool too_deep(struct run *run, const struct cw_op *op)
+{
+    REJECT(run, op, "too_deep", "records, arrays and maps nest deeper than %d", CW_PLAN_DEPTH_MAX);
+}
+
+static inline bool open_call(struct run *run, const struct cw_op *op)
 {
     if (run->depth == CW_PLAN_DEPTH_MAX)
-        REJECT(run, op, "too_deep", "records, arrays and maps nest deeper than %d",
-               CW_PLAN_DEPTH_MAX);
-    struct frame *frame = &run->frames[run->depth++];
+        return too_deep(run, op);
+    run->frames[run->depth++].op = op;
+    return true;
+}
+
+/* The frame that a loop would have, not yet open; its first count is at `in`. */
+static inline struct frame *loop_frame(struct run *run, const struct cw_op *op, const uint8_t *in)
+{
+    struct frame *frame = &run->frames[run->depth];
     frame->op = op;
-    frame->left = 0;
     frame->index = 0;
     frame->block_end = NULL;
     frame->count_at = run->out->len + (size_t)(in - run->pending);
     frame->first = 0;
     frame->total = 0;
-    return true;
+    return frame;
 }
 
-/* Opens an array or map that is not the one byte of an empty one. */
-static bool open_loop(struct run *run, const struct cw_op *op, const uint8_t **cursor, bool *empty)
+/* Opens an array or map that is not the one byte of an empty one. *more false: empty all the same.
+ */
+static inline bool open_loop(struct run *run, const struct cw_op *op, const uint8_t **cursor,
+                             bool *more)
 {
-    if (!open_frame(run, op, *cursor))
-        return false;
-    struct frame *frame = &run->frames[run->depth - 1];
-    run->depth--; /* a fault in the header is the field's, not the item's */
+    if (run->depth == CW_PLAN_DEPTH_MAX)
+        return too_deep(run, op);
+    const uint8_t *in = *cursor;
+    struct frame *frame = loop_frame(run, op, in);
+    if (in != run->end && (*in & 0x81) == 0 && op->flag == 0 &&
+        run->items <= CW_PLAN_ITEMS_MAX - 64) { /* a count of one byte: nothing to be checked */
+        frame->left = *in >> 1;
+        frame->first = frame->total = *in >> 1;
+        run->items += *in >> 1;
+        run->depth++;
+        *cursor = in + 1;
+        *more = true;
+        return true;
+    }
+    /* The frame is opened behind its header: a fault there is the field's, not an item's. */
     if (!next_block(run, frame, cursor))
         return false;
-    *empty = frame->left == 0;
-    run->depth += !*empty;
+    *more = frame->left != 0;
+    run->depth += *more;
     return true;
 }
 
 /* Behind an item: the next one, of this block or another; *more false: the loop is over. */
-static bool next_item(struct run *run, const uint8_t **cursor, bool *more)
+static inline bool next_item(struct run *run, struct frame *frame, const uint8_t **cursor,
+                             bool *more)
 {
-    struct frame *frame = &run->frames[run->depth - 1];
     frame->index++;
     *more = true;
     if (--frame->left != 0)
         return true;
     run->depth--;
+    const uint8_t *in = *cursor;
+    if (in != run->end && *in == 0 && frame->block_end == NULL && frame->total == frame->first) {
+        *cursor = in + 1;
+        *more = false;
+        return true;
+    }
     if (!next_block(run, frame, cursor))
         return false;
     *more = frame->left != 0;
@@ -476,7 +505,7 @@ static bool walk(struct run *run, const uint8_t **cursor)
     const uint8_t *in = *cursor;
     const uint8_t *const end = run->end;
     int64_t value;
-    bool flag;
+    bool more = false;
     for (;;) {
         const struct cw_op *next = op + 1;
         bool ok = true;
@@ -489,7 +518,7 @@ static bool walk(struct run *run, const uint8_t **cursor)
             next = run->frames[--run->depth].op + 1;
             break;
         case CW_OP_CALL:
-            ok = open_frame(run, op, in);
+            ok = open_call(run, op);
             next = ops + op->a;
             break;
         case CW_OP_BOOLEAN:
@@ -543,14 +572,14 @@ static bool walk(struct run *run, const uint8_t **cursor)
                 next = ops + op->a;
                 break;
             }
-            ok = open_loop(run, op, &in, &flag);
-            if (ok && flag)
+            ok = open_loop(run, op, &in, &more);
+            if (ok && !more)
                 next = ops + op->a;
             break;
         case CW_OP_NEXT: {
-            const struct cw_op *loop = run->frames[run->depth - 1].op;
-            ok = next_item(run, &in, &flag);
-            next = ok && flag ? loop + 1 : ops + loop->a;
+            struct frame *frame = &run->frames[run->depth - 1];
+            ok = next_item(run, frame, &in, &more);
+            next = ok && more ? frame->op + 1 : ops + frame->op->a;
             break;
         }
         case CW_OP_CONST:

@@ -18,7 +18,7 @@ struct cw_reason {
 };
 
 /** Fills the reason; returns false, so that a check can end with `return cw_reject(…)`. */
-bool cw_reject(struct cw_reason *reason, const char *code, const char *field, const char *format, ...)
-    CW_NONNULL(1, 2, 3) CW_PRINTF(4, 5);
+bool cw_reject(struct cw_reason *reason, const char *code, const char *field, const char *format,
+               ...) CW_NONNULL(1, 2, 3) CW_PRINTF(4, 5);
 
 #endif

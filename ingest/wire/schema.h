@@ -1,6 +1,6 @@
 /*
- * schema.h - Avro schemas as a tree of nodes, for plans. Our own: libavro must not see agency bytes,
- * and its resolver refuses defaults, aliases and string/bytes.
+ * schema.h - Avro schemas as a tree of nodes, for plans. Our own: libavro must not see agency
+ * bytes, and its resolver refuses defaults, aliases and string/bytes.
  */
 #ifndef CW_WIRE_SCHEMA_H
 #define CW_WIRE_SCHEMA_H

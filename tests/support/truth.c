@@ -115,6 +115,10 @@ static bool each_line(const char *path, void (*take)(void *context, const json_t
             fprintf(stderr, "truth: %s:%zu: expected a JSON object: %s\n", path, number, why.text);
         json_decref(line);
     }
+    if (ok && ferror(file) != 0) {
+        fprintf(stderr, "truth: %s cannot be read: %s\n", path, strerror(errno));
+        ok = false;
+    }
     free(text);
     fclose(file);
     return ok;

@@ -51,6 +51,7 @@ static const struct mistake yaml_mistakes[] = {
     { "title: T\ntitle: U\n", "2:1", "stands here twice: first on line 1" },
     { "[a]: b\n", "1:1", "expected a key that is plain text" },
     { "a: [[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]\n", "1:19", "nested more than 16 deep" },
+    { "title: T\nt l", "2:4", "could not find expected ':'" }, /* not on a third line */
     { "- a\n", "1:1", "expected a document to be a map" },
     { "just words\n", "1:1", "found a text" },
     { "", "", "no rule here" },
@@ -367,6 +368,7 @@ static void one_mistake_is_one_finding(void **state)
         C("type: event_count, rules: [ad], group-by: [cuontry], timespan: 1d, condition: {gte: 2}"),
         C("type: event_cuont, " VALID),
         DETECTION "  a: {contry: NO}\n  condition: a\n",
+        DETECTION "  a: {country: [NO\n", /* what is missing behind it is not missed */
         DETECTION "  a: {country: NO}\n  condition: aa and a\n",
         "title: A\nname: ad\nlogsource: {category: online_add}\n"
         "detection: {s: {country: NO}, condition: s}\n---\n" HEAD

@@ -230,7 +230,7 @@ static void libavro_reads_what_our_writer_writes(void **state)
         int64_t count = 0;
         while (avro_file_reader_read_value(reader, &value) == 0) {
             avro_value_t field;
-            int64_t number;
+            int64_t number = -1;
             avro_value_get_by_index(&value, 0, &field, NULL);
             avro_value_get_long(&field, &number);
             assert_int_equal(number, count++ * 7919);
