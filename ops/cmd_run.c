@@ -284,7 +284,9 @@ static int run_fused(const struct run *run, struct cw_log *log, const struct cw_
     if (!cw_ingest_args_read(&run->args, &settings))
         return CW_EXIT_USAGE;
     int status = CW_EXIT_FAILED;
-    struct cw_redis_settings redis = { .url = run->redis, .deployment = run->deployment };
+    struct cw_redis_settings redis = { .url = run->redis,
+                                       .deployment = run->deployment,
+                                       .stop = &cw_stop };
     redis.rule_set = cw_rules_hash(rules, secret);
     struct cw_redis_sink *sink = cw_redis_sink_new(&redis, log, &status);
     if (sink == NULL)

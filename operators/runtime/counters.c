@@ -12,21 +12,23 @@ static const char magic[8] = "cwcount1";
 
 struct cw_counters_page *cw_counters_open(const char *path, const char *stage)
 {
-    struct cw_counters_page *page = NULL;
+    enum { PROTECTION = PROT_READ | PROT_WRITE };
+    const size_t size = sizeof(struct cw_counters_page);
+    void *page = MAP_FAILED;
     int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
-    if (fd >= 0 && ftruncate(fd, sizeof(*page)) == 0) {
-        void *mapped = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (mapped != MAP_FAILED)
-            page = mapped;
-    }
+    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0)
+        page = mmap(NULL, size, PROTECTION, MAP_SHARED, fd, 0);
     if (fd >= 0)
         close(fd);
-    if (page == NULL) /* counters must never stop the work that they count */
-        page = cw_new(struct cw_counters_page);
-    memcpy(page->magic, magic, sizeof(magic));
-    page->pid = (uint32_t)getpid();
-    snprintf(page->stage, sizeof(page->stage), "%s", stage);
-    return page;
+    if (page == MAP_FAILED) /* counters must never stop the work that they count */
+        page = mmap(NULL, size, PROTECTION, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        page = cw_alloc(size);
+    struct cw_counters_page *counters = page;
+    memcpy(counters->magic, magic, sizeof(magic));
+    counters->pid = (uint32_t)getpid();
+    snprintf(counters->stage, sizeof(counters->stage), "%s", stage);
+    return counters;
 }
 
 void cw_counters_set(struct cw_counters_page *page, const char *name, int64_t value)

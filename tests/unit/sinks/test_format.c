@@ -195,7 +195,7 @@ static void many_sharers_are_named_in_part_and_counted(void **state)
     struct cw_row_key key = { 1, cw_test_id("e"), cw_cstr("eeee") };
     struct cw_row_evidence shown[6];
     for (int i = 0; i < 6; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof(id), "a-%d", i);
         shown[i] = ad(f, id, i, "tax_id DE:9");
     }
