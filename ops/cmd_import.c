@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ingest/importers/import.h"
+#include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/stage.h"
 #include "operators/runtime/time.h"
@@ -95,6 +96,7 @@ static bool read_all(struct cw_import *import, const char *format, const struct 
     struct cw_text_list paths = { 0 };
     for (size_t i = 1; i < rest->count; i++)
         add_senzing(&paths, rest->items[i]);
+    CW_CHECK(paths.items != NULL); /* the caller gives one path at least */
     ok = cw_import_senzing(import, paths.items, paths.count, as_of, error);
     for (size_t i = 0; i < paths.count; i++)
         free((void *)(uintptr_t)paths.items[i]);

@@ -188,6 +188,8 @@ static void judge(struct scoring *scoring, const json_t *evidence, const struct 
 {
     size_t index;
     const json_t *item;
+    for (size_t i = 0; i < scoring->truth->pattern_count; i++)
+        scoring->truth->patterns[i].seen = 0;
     json_array_foreach(evidence, index, item)
     {
         const struct event *event = event_of(scoring->truth, item);
@@ -202,12 +204,6 @@ static void judge(struct scoring *scoring, const json_t *evidence, const struct 
         pattern->seen += event->member;
         if (pattern->seen == pattern->members)
             pattern->found = true;
-    }
-    json_array_foreach(evidence, index, item)
-    {
-        const struct event *event = event_of(scoring->truth, item);
-        if (event != NULL)
-            scoring->truth->patterns[event->pattern].seen = 0;
     }
 }
 
