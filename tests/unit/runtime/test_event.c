@@ -71,7 +71,7 @@ static void fill_value(avro_value_t *value, const char *path, struct fill *fill)
 
 static void fill_record(avro_value_t *value, const char *path, struct fill *fill)
 {
-    size_t count;
+    size_t count = 0;
     assert_int_equal(avro_value_get_size(value, &count), 0);
     for (size_t i = 0; i < count; i++) {
         avro_value_t field;
@@ -349,7 +349,7 @@ static void what_is_written_is_decoded_by_libavro(void **state)
     assert_int_not_equal(avro_read(reader, &rest, 1), 0); /* nothing is left */
     const char *text;
     size_t size;
-    int64_t version;
+    int64_t version = 0;
     assert_int_equal(avro_value_get_by_name(&value, "owner", &field, NULL), 0);
     assert_int_equal(avro_value_get_string(&field, &text, &size), 0);
     assert_string_equal(text, "RO-IGPR");
