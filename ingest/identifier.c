@@ -66,16 +66,10 @@ static bool to_ascii(cw_str text, struct cw_arena *arena, cw_str *out)
     if (is_ascii(text))
         return true;
     utf8proc_uint8_t *folded = NULL;
-<<<<<<< HEAD
-    const int nfkc = UTF8PROC_COMPAT | UTF8PROC_COMPOSE | UTF8PROC_STABLE | UTF8PROC_IGNORE;
-    utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text.ptr,
-                                        (utf8proc_ssize_t)text.len, &folded, (utf8proc_option_t)nfkc);
-=======
     const unsigned options = UTF8PROC_COMPAT | UTF8PROC_COMPOSE | UTF8PROC_STABLE | UTF8PROC_IGNORE;
     utf8proc_ssize_t len =
         utf8proc_map((const utf8proc_uint8_t *)text.ptr, (utf8proc_ssize_t)text.len, &folded,
                      (utf8proc_option_t)options);
->>>>>>> normalise
     if (len < 0)
         return false;
     char *copy = cw_arena_alloc(arena, (size_t)len + 1);
