@@ -379,6 +379,7 @@ static void what_ends_carries_the_body_of_the_version_in_force(void **state)
     (void)state;
     struct rig rig;
     start(&rig);
+    give_tick(&rig, 0); /* from now on each version's end is remembered, also of one replaced */
     give_version(&rig, RETAINED(1, 1, 5, 30));
     give_version(&rig, RETAINED(1, 2, 6, 40));
     give_tick(&rig, 30); /* when the first version would have ended */
@@ -426,6 +427,7 @@ static void a_tombstone_ends_in_silence(void **state)
     (void)state;
     struct rig rig;
     start(&rig);
+    give_tick(&rig, 0);
     give_version(&rig, RETAINED(1, 1, 5, 30));
     give_version(&rig, RETAINED(1, 2, 0, 60));
     give_version(&rig, RETAINED(2, 2, 0, 60));
