@@ -75,7 +75,8 @@ struct id_kind {
     bool of_objects;
     bool unique;
 };
-#define ROW(name, scoped, of_objects, unique) { #name, scoped, of_objects, unique },
+#define ROW(number, name, scoped, of_objects, unique, exclusive, rank)                             \
+    { #name, scoped, of_objects, unique },
 static const struct id_kind id_kinds[] = { CW_ID_KINDS(ROW) };
 #undef ROW
 enum { ID_KIND_COUNT = sizeof(id_kinds) / sizeof(id_kinds[0]) };

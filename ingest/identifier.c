@@ -8,19 +8,14 @@
 #include <utf8proc.h>
 
 #include "ingest/identifier_parts.h"
+#include "operators/runtime/id_kinds.h"
 
 static const cw_str absent = { NULL, 0 };
 
-/* The numbers are in every log: a new kind takes the next one. */
-static const struct cw_id_kind kinds[] = {
-    { "national_id", 1, .scoped = true, .unique = true, .exclusive = true, .rank = 1 },
-    { "tax_id", 2, .scoped = true, .unique = true, .exclusive = true, .rank = 1 },
-    { "passport", 3, .scoped = true, .unique = true, .rank = 2 },
-    { "driving_licence", 4, .scoped = true, .unique = true, .rank = 2 },
-    { "phone", 5, .rank = 0 },
-    { "iban", 6, .of_objects = true, .unique = true, .rank = 1 },
-    { "account", 7, .of_objects = true, .unique = true, .rank = 1 },
-};
+#define ROW(number, name, scoped, of_objects, unique, exclusive, rank)                             \
+    { #name, number, scoped, of_objects, unique, exclusive, rank },
+static const struct cw_id_kind kinds[] = { CW_ID_KINDS(ROW) };
+#undef ROW
 
 enum { NATIONAL_ID = 1, PASSPORT = 3, DRIVING_LICENCE = 4, PHONE = 5, IBAN = 6 };
 

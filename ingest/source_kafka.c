@@ -32,7 +32,7 @@ enum {
 };
 
 struct topic {
-    unsigned used; /* by its partitions */
+    unsigned used; /* by the sources that were appended, and while it is opened */
     char *name;
     struct cw_kafka_peer *peer;
     bool clock_told;
@@ -121,10 +121,8 @@ static bool start_again(struct partition *partition, struct cw_reason *reason)
                                          PLACE_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return true;
     partition->low = low;
-    if (partition->live)
+    if (partition->live || high < partition->high) /* finite: so that what was lost shows */
         partition->high = high;
-    else if (high < partition->high)
-        partition->high = high; /* so that what was lost shows */
     return start(partition, reason);
 }
 
@@ -265,9 +263,8 @@ static void partition_skip(void *self, int64_t offset)
     partition->next = offset + 1;
 }
 
-static void partition_close(void *self)
+static void partition_free(struct partition *partition)
 {
-    struct partition *partition = self;
     drop_batch(partition);
     if (partition->started)
         rd_kafka_consume_stop(partition->handle, partition->number);
@@ -275,8 +272,15 @@ static void partition_close(void *self)
         rd_kafka_topic_destroy(partition->handle);
     cw_kafka_close(partition->kafka);
     cw_decoder_free(partition->decoder);
-    topic_drop(partition->topic);
     free(partition);
+}
+
+static void partition_close(void *self)
+{
+    struct partition *partition = self;
+    struct topic *topic = partition->topic;
+    partition_free(partition);
+    topic_drop(topic);
 }
 
 static const struct cw_source_ops partition_ops = {
@@ -336,13 +340,12 @@ static struct partition *open_partition(struct topic *topic, int32_t number, int
 {
     struct partition *partition = cw_new(struct partition);
     partition->topic = topic;
-    topic->used++;
     partition->number = number;
     partition->live = live;
     partition->next = -1;
     partition->decoder = open_decoder(contract, error, error_len);
     if (partition->decoder == NULL || !open_consumer(partition, partitions, error, error_len)) {
-        partition_close(partition);
+        partition_free(partition);
         return NULL;
     }
     return partition;
@@ -363,6 +366,7 @@ static void append(struct cw_sources *sources, struct partition *partition,
         .live = partition->live,
         .contract = contract,
     };
+    partition->topic->used++;
     cw_sources_append(sources, &source);
 }
 
@@ -386,7 +390,7 @@ static bool open_partitions(struct cw_sources *sources, struct topic *topic, str
         /* By its own handle, which so has its connection when reading begins. */
         if (!cw_kafka_watermarks(partition->kafka, topic->name, i, &partition->low,
                                  &partition->high, error, error_len)) {
-            partition_close(partition);
+            partition_free(partition);
             return false;
         }
         append(sources, partition, contract);

@@ -93,29 +93,15 @@ bool cw_close_get(const struct cw_frame *frame, struct cw_close *out)
     return cw_totals_get(&cur, &out->totals) && cur.at == cur.end;
 }
 
-static void put_id(struct cw_buf *out, struct cw_id id)
-{
-    cw_buf_put(out, id.b, sizeof(id.b));
-}
-
-static struct cw_id take_id(struct cw_cur *cur)
-{
-    struct cw_id id = { { 0 } };
-    const uint8_t *at = cw_cur_take(cur, sizeof(id.b));
-    if (at != NULL)
-        memcpy(id.b, at, sizeof(id.b));
-    return id;
-}
-
 void cw_moved_put(struct cw_buf *out, const struct cw_moved *moved)
 {
     cw_buf_u32(out, (uint32_t)moved->reason);
     cw_buf_u32(out, moved->basis);
     cw_buf_u64(out, (uint64_t)moved->first_seen);
-    put_id(out, moved->core_from);
-    put_id(out, moved->entity_from);
-    put_id(out, moved->core_to);
-    put_id(out, moved->entity_to);
+    cw_buf_id(out, moved->core_from);
+    cw_buf_id(out, moved->entity_from);
+    cw_buf_id(out, moved->core_to);
+    cw_buf_id(out, moved->entity_to);
     cw_buf_u64(out, moved->record_count);
     cw_buf_put(out, moved->records, moved->record_count * sizeof(struct cw_id));
 }
@@ -127,10 +113,10 @@ bool cw_moved_get(const struct cw_frame *frame, struct cw_moved *out)
     uint32_t reason = cw_cur_u32(&cur);
     out->basis = cw_cur_u32(&cur);
     out->first_seen = (int64_t)cw_cur_u64(&cur);
-    out->core_from = take_id(&cur);
-    out->entity_from = take_id(&cur);
-    out->core_to = take_id(&cur);
-    out->entity_to = take_id(&cur);
+    out->core_from = cw_cur_id(&cur);
+    out->entity_from = cw_cur_id(&cur);
+    out->core_to = cw_cur_id(&cur);
+    out->entity_to = cw_cur_id(&cur);
     uint64_t count = cw_cur_u64(&cur);
     if (cur.failed || reason < CW_MOVED_MERGE || reason > CW_MOVED_RESTRICTED ||
         count != (uint64_t)(cur.end - cur.at) / sizeof(struct cw_id))

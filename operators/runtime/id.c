@@ -77,6 +77,20 @@ bool cw_id_parse(cw_str hex, struct cw_id *out)
     return true;
 }
 
+void cw_buf_id(struct cw_buf *buf, struct cw_id id)
+{
+    cw_buf_put(buf, id.b, sizeof(id.b));
+}
+
+struct cw_id cw_cur_id(struct cw_cur *cur)
+{
+    struct cw_id id = { { 0 } };
+    const uint8_t *at = cw_cur_take(cur, sizeof(id.b));
+    if (at != NULL)
+        memcpy(id.b, at, sizeof(id.b));
+    return id;
+}
+
 void cw_enc_str(struct cw_buf *buf, cw_str text)
 {
     cw_buf_str32(buf, text);

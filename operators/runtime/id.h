@@ -44,6 +44,10 @@ bool cw_id_is_zero(struct cw_id id);
 void cw_id_hex(struct cw_id id, char out[CW_ID_HEX]);
 bool cw_id_parse(cw_str hex, struct cw_id *out) CW_MUST_USE CW_NONNULL(2);
 
+/** The 16 bytes, as bodies of frames hold them. */
+void cw_buf_id(struct cw_buf *buf, struct cw_id id) CW_NONNULL(1);
+struct cw_id cw_cur_id(struct cw_cur *cur) CW_NONNULL(1);
+
 /* Encoding fields into a buf, then hashing it. */
 void cw_enc_str(struct cw_buf *buf, cw_str text) CW_NONNULL(1);
 void cw_enc_int(struct cw_buf *buf, int64_t value) CW_NONNULL(1);

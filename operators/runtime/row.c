@@ -9,16 +9,11 @@ const char *cw_level_name(uint8_t level)
     return names[level];
 }
 
-static void put_id(struct cw_buf *out, struct cw_id id)
-{
-    cw_buf_put(out, id.b, sizeof(id.b));
-}
-
 void cw_row_put(struct cw_buf *out, const struct cw_row *row)
 {
     cw_buf_u8(out, row->gone);
-    put_id(out, row->alert);
-    put_id(out, row->case_id);
+    cw_buf_id(out, row->alert);
+    cw_buf_id(out, row->case_id);
     cw_buf_str32(out, row->rule);
     cw_buf_u64(out, (uint64_t)row->cell);
     if (row->gone)
@@ -38,7 +33,7 @@ void cw_row_put(struct cw_buf *out, const struct cw_row *row)
     cw_buf_u32(out, (uint32_t)row->key_count);
     for (size_t i = 0; i < row->key_count; i++) {
         cw_buf_u8(out, row->keys[i].is_entity);
-        put_id(out, row->keys[i].id);
+        cw_buf_id(out, row->keys[i].id);
         cw_buf_str32(out, row->keys[i].text);
     }
     cw_buf_u32(out, row->evidence_count);
@@ -46,20 +41,11 @@ void cw_row_put(struct cw_buf *out, const struct cw_row *row)
     for (size_t i = 0; i < row->shown_count; i++) {
         const struct cw_row_evidence *evidence = &row->shown[i];
         cw_buf_u64(out, evidence->position);
-        put_id(out, evidence->identity);
+        cw_buf_id(out, evidence->identity);
         cw_buf_u64(out, (uint64_t)evidence->time_lo);
         cw_buf_u16(out, evidence->part);
         cw_buf_u8(out, evidence->is_rule);
     }
-}
-
-static struct cw_id take_id(struct cw_cur *cur)
-{
-    struct cw_id id = { { 0 } };
-    const uint8_t *at = cw_cur_take(cur, sizeof(id.b));
-    if (at != NULL)
-        memcpy(id.b, at, sizeof(id.b));
-    return id;
 }
 
 /* A count of things that take at least `least` bytes each, so that no count asks for more memory
@@ -79,8 +65,8 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
     struct cw_cur cur = cw_cur(cw_frame_body(frame), frame->body_length);
     *out = (struct cw_row){ 0 };
     out->gone = cw_cur_u8(&cur) != 0;
-    out->alert = take_id(&cur);
-    out->case_id = take_id(&cur);
+    out->alert = cw_cur_id(&cur);
+    out->case_id = cw_cur_id(&cur);
     out->rule = cw_cur_str32(&cur);
     out->cell = (int64_t)cw_cur_u64(&cur);
     if (out->gone)
@@ -102,7 +88,7 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
     out->keys = cw_arena_alloc(arena, out->key_count * sizeof(*out->keys));
     for (size_t i = 0; i < out->key_count; i++) {
         out->keys[i].is_entity = cw_cur_u8(&cur);
-        out->keys[i].id = take_id(&cur);
+        out->keys[i].id = cw_cur_id(&cur);
         out->keys[i].text = cw_cur_str32(&cur);
     }
     out->evidence_count = cw_cur_u32(&cur);
@@ -111,7 +97,7 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
     for (size_t i = 0; i < out->shown_count; i++) {
         struct cw_row_evidence *evidence = &out->shown[i];
         evidence->position = cw_cur_u64(&cur);
-        evidence->identity = take_id(&cur);
+        evidence->identity = cw_cur_id(&cur);
         evidence->time_lo = (int64_t)cw_cur_u64(&cur);
         evidence->part = cw_cur_u16(&cur);
         evidence->is_rule = cw_cur_u8(&cur);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ingest/kafka_client.h"
 #include "operators/runtime/logging.h"
 #include "operators/runtime/stage.h"
 #include "ops/commands.h"
@@ -38,6 +39,7 @@ int main(int argc, char **argv)
             continue;
         cw_log_stage(commands[i]->name);
         cw_catch_signals();
+        cw_kafka_set_stop(&cw_stop);
         return commands[i]->run(argc - 1, argv + 1);
     }
     fprintf(stderr, "crosswatch: unknown command %s\n\n", argv[1]);

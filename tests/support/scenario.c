@@ -135,7 +135,7 @@ static const struct cw_yaml *first_text(const struct cw_yaml *node, size_t *coun
 
 static bool is_scoped(cw_str kind)
 {
-#define CW_ROW(name, scoped, of_objects, unique)                                                   \
+#define CW_ROW(number, name, scoped, of_objects, unique, exclusive, rank)                          \
     if (cw_str_is(kind, #name))                                                                    \
         return scoped;
     CW_ID_KINDS(CW_ROW)
