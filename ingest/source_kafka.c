@@ -336,6 +336,7 @@ static struct partition *open_partition(struct topic *topic, int32_t number, int
 {
     struct partition *partition = cw_new(struct partition);
     partition->topic = topic;
+    CW_CHECK(topic->used > 0); /* the caller's: closing a partition that fails leaves the topic */
     topic->used++;
     partition->number = number;
     partition->live = live;

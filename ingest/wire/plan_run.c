@@ -4,6 +4,7 @@
 
 #include "ingest/wire/plan_op.h"
 #include "ingest/wire/utf8.h"
+#include "operators/runtime/check.h"
 
 /* The compiler's zeroing of locals (release) would cost more than a small datum takes to walk. */
 #if defined(__has_attribute)
@@ -69,7 +70,8 @@ static void field_path(const struct run *run, const struct cw_op *op, char *out,
     do {                                                                                           \
         char path_[CW_REASON_FIELD];                                                               \
         field_path(run, op, path_, sizeof(path_));                                                 \
-        return cw_reject((run)->reason, code, path_, __VA_ARGS__);                                 \
+        (void)cw_reject((run)->reason, code, path_, __VA_ARGS__);                                  \
+        return false; /* said here: what was to be read is not set */                              \
     } while (0)
 
 static bool fits(struct run *run, const struct cw_op *op, size_t more)
@@ -472,6 +474,7 @@ static bool order(struct run *run, const struct cw_op *op, const uint8_t *in)
 {
     const struct cw_op_part *parts = run->plan->parts + op->a;
     size_t mark_bytes = (size_t)parts[0].mark * sizeof(uint32_t);
+    CW_CHECK(mark_bytes != 0 && mark_bytes <= run->marks.len);
     if (!flush(run, op, in, in))
         return false;
     uint32_t *marks = (uint32_t *)(void *)(run->marks.data + run->marks.len - mark_bytes);
@@ -577,6 +580,7 @@ static bool walk(struct run *run, const uint8_t **cursor)
                 next = ops + op->a;
             break;
         case CW_OP_NEXT: {
+            CW_CHECK(run->depth != 0); /* the loop's, which LOOP opened */
             struct frame *frame = &run->frames[run->depth - 1];
             ok = next_item(run, frame, &in, &more);
             next = ok && more ? frame->op + 1 : ops + frame->op->a;
