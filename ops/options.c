@@ -25,6 +25,13 @@ void cw_catch_signals(void)
     sigaction(SIGTERM, &action, NULL); /* no SA_RESTART: waits end */
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* `run` starts its stages with these held back, so that none is lost before it can be heard. */
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGCHLD);
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
 }
 
 void cw_default_signals(void)
