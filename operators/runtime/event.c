@@ -80,8 +80,10 @@ static bool read_item(struct reader *r, int64_t *left)
         }
         if (*left == 0)
             return false;
-        if (*left < 0 || *left > r->cur.end - r->cur.at)
+        if (*left < 0 || *left > r->cur.end - r->cur.at) {
             r->cur.failed = true;
+            return false;
+        }
     }
     (*left)--;
     return !r->cur.failed;
