@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,13 @@ void cw_catch_signals(void)
     sigaction(SIGTERM, &action, NULL); /* no SA_RESTART: waits end */
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* `run` starts its stages with these held back, so that none is lost before it can be heard. */
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGCHLD);
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
 }
 
 void cw_default_signals(void)
@@ -52,11 +60,12 @@ static bool read_count(const char *text, uint64_t *out)
     char *end;
     if (text[0] < '0' || text[0] > '9')
         return false;
+    errno = 0;
     uint64_t value = strtoull(text, &end, 10);
     uint64_t unit = *end == 'k' ? 1000 : *end == 'M' ? 1000000 : 1;
     if (unit != 1)
         end++;
-    if (*end != '\0' || end == text || value > UINT64_MAX / unit)
+    if (errno != 0 || *end != '\0' || end == text || value > UINT64_MAX / unit)
         return false;
     *out = value * unit;
     return true;
@@ -112,6 +121,8 @@ static int read_all(const struct cw_command *command, const struct cw_option *op
         if (option->name == NULL)
             return usage(command, "unknown option ", arg);
         const char *value = arg[2 + len] == '=' ? arg + 3 + len : NULL;
+        if (option->type == CW_OPT_FLAG && value != NULL)
+            return usage(command, "it takes no value: ", arg);
         if (option->type != CW_OPT_FLAG && value == NULL) {
             if (i + 1 == argc)
                 return usage(command, "a value is missing behind ", arg);

@@ -118,8 +118,9 @@ bool cw_moved_get(const struct cw_frame *frame, struct cw_moved *out)
     out->core_to = cw_cur_id(&cur);
     out->entity_to = cw_cur_id(&cur);
     uint64_t count = cw_cur_u64(&cur);
+    uint64_t left = (uint64_t)(cur.end - cur.at);
     if (cur.failed || reason < CW_MOVED_MERGE || reason > CW_MOVED_RESTRICTED ||
-        count != (uint64_t)(cur.end - cur.at) / sizeof(struct cw_id))
+        left % sizeof(struct cw_id) != 0 || count != left / sizeof(struct cw_id))
         return false;
     out->reason = (enum cw_moved_reason)reason;
     out->record_count = count;

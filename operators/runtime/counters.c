@@ -33,8 +33,9 @@ struct cw_counters_page *cw_counters_open(const char *path, const char *stage)
 
 void cw_counters_set(struct cw_counters_page *page, const char *name, int64_t value)
 {
+    enum { KEPT = sizeof(page->of[0].name) - 1 }; /* of a longer name */
     uint32_t i = 0;
-    while (i < page->count && strcmp(page->of[i].name, name) != 0)
+    while (i < page->count && strncmp(page->of[i].name, name, KEPT) != 0)
         i++;
     if (i == CW_COUNTERS_MAX)
         return;

@@ -493,17 +493,20 @@ bool cw_event_span(const struct cw_event *event, int64_t *time_lo, int64_t *span
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         if (!cw_str_is(event->time_precision, fixed[i].name))
             continue;
-        *time_lo = cw_floor_div(local, fixed[i].micros) * fixed[i].micros - offset;
+        int64_t time_hi;
         *span = fixed[i].micros - 1;
-        return true;
+        return !__builtin_mul_overflow(cw_floor_div(local, fixed[i].micros), fixed[i].micros,
+                                       time_lo) &&
+               !__builtin_sub_overflow(*time_lo, offset, time_lo) &&
+               !__builtin_add_overflow(*time_lo, *span, &time_hi);
     }
     if (!cw_str_is(event->time_precision, "year") && !cw_str_is(event->time_precision, "month"))
         return false;
     int64_t start;
     int64_t end = span_end(cw_floor_div(local, CW_DAY), event->time_precision, &start);
-    if (__builtin_mul_overflow(start, CW_DAY, time_lo) ||
-        __builtin_sub_overflow(*time_lo, offset, time_lo))
-        return false;
+    int64_t time_hi;
     *span = (end - start) * CW_DAY - 1;
-    return true;
+    return !__builtin_mul_overflow(start, CW_DAY, time_lo) &&
+           !__builtin_sub_overflow(*time_lo, offset, time_lo) &&
+           !__builtin_add_overflow(*time_lo, *span, &time_hi);
 }

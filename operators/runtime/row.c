@@ -60,11 +60,19 @@ static size_t take_count(struct cw_cur *cur, size_t least)
     return count;
 }
 
+static bool take_bool(struct cw_cur *cur)
+{
+    uint8_t value = cw_cur_u8(cur);
+    if (value > 1)
+        cur->failed = true;
+    return value == 1;
+}
+
 bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_arena *arena)
 {
     struct cw_cur cur = cw_cur(cw_frame_body(frame), frame->body_length);
     *out = (struct cw_row){ 0 };
-    out->gone = cw_cur_u8(&cur) != 0;
+    out->gone = take_bool(&cur);
     out->alert = cw_cur_id(&cur);
     out->case_id = cw_cur_id(&cur);
     out->rule = cw_cur_str32(&cur);
@@ -77,7 +85,7 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
     out->cell_span = (int64_t)cw_cur_u64(&cur);
     out->level = cw_cur_u8(&cur);
     out->match = cw_cur_u8(&cur);
-    out->continues = cw_cur_u8(&cur) != 0;
+    out->continues = take_bool(&cur);
     out->first = (int64_t)cw_cur_u64(&cur);
     out->last = (int64_t)cw_cur_u64(&cur);
     out->value_count = take_count(&cur, 8);
@@ -87,7 +95,7 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
     out->key_count = take_count(&cur, 21);
     out->keys = cw_arena_alloc(arena, out->key_count * sizeof(*out->keys));
     for (size_t i = 0; i < out->key_count; i++) {
-        out->keys[i].is_entity = cw_cur_u8(&cur);
+        out->keys[i].is_entity = take_bool(&cur);
         out->keys[i].id = cw_cur_id(&cur);
         out->keys[i].text = cw_cur_str32(&cur);
     }
@@ -100,7 +108,7 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
         evidence->identity = cw_cur_id(&cur);
         evidence->time_lo = (int64_t)cw_cur_u64(&cur);
         evidence->part = cw_cur_u16(&cur);
-        evidence->is_rule = cw_cur_u8(&cur);
+        evidence->is_rule = take_bool(&cur);
     }
     return !cur.failed && cur.at == cur.end && out->level <= CW_LEVEL_CRITICAL &&
            out->match <= CW_MATCH_RESOLVED;

@@ -43,7 +43,8 @@ void cw_time_format(int64_t micros, char out[CW_TIME_TEXT])
         return;
     }
     int64_t days = cw_floor_div(micros, CW_DAY);
-    int64_t rest = micros - days * CW_DAY;
+    int64_t rest =
+        micros % CW_DAY + (micros % CW_DAY < 0 ? CW_DAY : 0); /* days * CW_DAY may not fit */
     int64_t year;
     int month;
     int day;
@@ -114,6 +115,9 @@ bool cw_time_parse(cw_str text, int64_t *out)
     size_t at = 19;
     if (at < text.len && text.ptr[at] == '.') {
         int64_t unit = CW_SECOND / 10;
+        int64_t first;
+        if (!digits(text, at + 1, 1, &first))
+            return false;
         for (at++; at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9'; at++, unit /= 10)
             micros += unit * (text.ptr[at] - '0');
     }
