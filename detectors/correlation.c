@@ -187,7 +187,7 @@ static bool read_group_by(struct compiler *compiler)
     }
     if (!cw_is_list(source, list, "group-by"))
         return false;
-    if (list->count == 0 || list->count > CW_GROUP_BY_MAX) {
+    if (list->first == NULL || list->count > CW_GROUP_BY_MAX) {
         cw_yaml_error(source, list, 0, "expected 1 to %d paths in group-by", CW_GROUP_BY_MAX);
         return false;
     }

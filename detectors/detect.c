@@ -116,7 +116,7 @@ static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
                      const struct cw_sight *sight)
 {
     const struct cw_rule *rule = cw_rule_at(detect, reader->rule);
-    int sign = sight->frame->sign;
+    int8_t sign = sight->frame->sign;
     struct cw_brought brought;
     if (reader->stands) {
         if (!selected(detect, rule->on, rule->on_count, sight))

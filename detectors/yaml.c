@@ -313,6 +313,7 @@ static bool take(struct reader *reader, const yaml_event_t *event)
         return enter(reader, node_new(reader, CW_YAML_MAP, event->start_mark));
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
+        CW_CHECK(reader->depth > 0); /* the parser ends what it began */
         reader->depth--;
         return true;
     case YAML_NO_EVENT:

@@ -47,6 +47,7 @@ static int run(int argc, char **argv)
         !cw_id_parse(cw_cstr(words.items[1]), &id)) {
         fprintf(stderr,
                 "crosswatch entity: expected: show ID --log DIR, where ID is 32 hex digits\n");
+        free(words.items);
         return CW_EXIT_USAGE;
     }
     free(words.items);

@@ -260,6 +260,7 @@ static int run(int argc, char **argv)
     if (dir == NULL && (words.count != 1 || strcmp(words.items[0], "-") != 0)) {
         fprintf(stderr,
                 "crosswatch frames: expected --log DIR, or - for frames on standard input\n");
+        free(words.items);
         return CW_EXIT_USAGE;
     }
     struct printer printer = { cw_arena_new(), { 0 } };

@@ -246,20 +246,15 @@ static int watch(struct run *run)
 
 static int run_processes(struct run *run)
 {
-    /* Waited for, not handled: a signal between the look and the wait is not lost. */
+    /* Waited for, not handled: a signal between the look and the wait is not lost. The stages begin
+     * with them held back and let them through when they can hear them. */
     sigset_t set;
-    sigset_t before;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, &before);
-    bool started;
-    /* children must not inherit the mask: it is set back around the forks */
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    started = start_all(run);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    if (!started) {
+    if (!start_all(run)) {
         ask_to_stop(run, DEDUP);
         (void)watch(run);
         return CW_EXIT_FAILED;

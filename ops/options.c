@@ -25,6 +25,13 @@ void cw_catch_signals(void)
     sigaction(SIGTERM, &action, NULL); /* no SA_RESTART: waits end */
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* `run` starts its stages with these held back, so that none is lost before it can be heard. */
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGCHLD);
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
 }
 
 void cw_default_signals(void)
@@ -89,7 +96,7 @@ static bool set(const struct cw_option *option, const char *value)
     return false;
 }
 
-int cw_options_read(const struct cw_command *command, const struct cw_option *options, int argc,
+static int read_all(const struct cw_command *command, const struct cw_option *options, int argc,
                     char **argv, struct cw_text_list *rest)
 {
     bool seen[64] = { false };
@@ -131,4 +138,26 @@ int cw_options_read(const struct cw_command *command, const struct cw_option *op
             return usage(command, "missing: --", option->name);
     }
     return -1;
+}
+
+static void free_list(struct cw_text_list *list)
+{
+    free(list->items);
+    *list = (struct cw_text_list){ NULL, 0 };
+}
+
+int cw_options_read(const struct cw_command *command, const struct cw_option *options, int argc,
+                    char **argv, struct cw_text_list *rest)
+{
+    int status = read_all(command, options, argc, argv, rest);
+    if (status < 0)
+        return status;
+    /* the command ends here, and its lists with it */
+    if (rest != NULL)
+        free_list(rest);
+    for (const struct cw_option *option = options; option->name != NULL; option++) {
+        if (option->type == CW_OPT_LIST)
+            free_list(option->into);
+    }
+    return status;
 }

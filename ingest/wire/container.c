@@ -327,7 +327,7 @@ static bool read_block(struct cw_container *container, int64_t *count, cw_str *s
 enum cw_block cw_container_next(struct cw_container *container, int64_t *count, cw_str *bytes,
                                 struct cw_reason *reason)
 {
-    cw_str stored;
+    cw_str stored = { "", 0 };
     *count = 0;
     do {
         *bytes = (cw_str){ "", 0 };

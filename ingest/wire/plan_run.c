@@ -4,6 +4,7 @@
 
 #include "ingest/wire/plan_op.h"
 #include "ingest/wire/utf8.h"
+#include "operators/runtime/check.h"
 
 /* The compiler's zeroing of locals (release) would cost more than a small datum takes to walk. */
 #if defined(__has_attribute)
@@ -141,7 +142,7 @@ static bool keep_long(struct run *run, const struct cw_op *op, const uint8_t **c
                       int64_t *value)
 {
     const uint8_t *at = *cursor;
-    bool minimal;
+    bool minimal = false;
     if (!read_long(run, op, cursor, value, &minimal))
         return false;
     return minimal || (flush(run, op, at, *cursor) && put_long(run, op, *value));
@@ -152,7 +153,7 @@ static bool drop_long(struct run *run, const struct cw_op *op, const uint8_t **c
                       int64_t *value)
 {
     const uint8_t *at = *cursor;
-    bool minimal;
+    bool minimal = false;
     return read_long(run, op, cursor, value, &minimal) && flush(run, op, at, *cursor);
 }
 
@@ -175,7 +176,7 @@ static bool check_index(struct run *run, const struct cw_op *op, int64_t index)
 /* Length and bytes of a string or bytes, in full generality. */
 static bool keep_text(struct run *run, const struct cw_op *op, const uint8_t **cursor)
 {
-    int64_t len;
+    int64_t len = 0;
     if (!keep_long(run, op, cursor, &len))
         return false;
     const uint8_t *text = *cursor;
@@ -268,8 +269,8 @@ static bool sized_block(struct run *run, struct frame *frame, const uint8_t **cu
                         int64_t *count)
 {
     const struct cw_op *op = frame->op;
-    int64_t size;
-    bool minimal;
+    int64_t size = 0;
+    bool minimal = false;
     if (!read_long(run, op, cursor, &size, &minimal))
         return false;
     if (*count == INT64_MIN || size < 0)
@@ -287,8 +288,8 @@ static bool next_block(struct run *run, struct frame *frame, const uint8_t **cur
 {
     const struct cw_op *op = frame->op;
     const uint8_t *at = *cursor;
-    int64_t count;
-    bool minimal;
+    int64_t count = 0;
+    bool minimal = false;
     if (frame->block_end != NULL && frame->block_end != at)
         REJECT(run, op, "bad_length", "a block of items is %td bytes off the size it states",
                at - frame->block_end);
@@ -391,7 +392,7 @@ static inline bool next_item(struct run *run, struct frame *frame, const uint8_t
 
 static bool promote(struct run *run, const struct cw_op *op, const uint8_t **cursor)
 {
-    int64_t value;
+    int64_t value = 0;
     if (!drop_long(run, op, cursor, &value) || (op->flag != 0 && !check_int(run, op, value)))
         return false;
     float narrow = (float)value;
@@ -413,7 +414,7 @@ static bool widen(struct run *run, const struct cw_op *op, const uint8_t **curso
 
 static bool to_micros(struct run *run, const struct cw_op *op, const uint8_t **cursor)
 {
-    int64_t value;
+    int64_t value = 0;
     if (!drop_long(run, op, cursor, &value))
         return false;
     if (__builtin_mul_overflow(value, 1000, &value))
@@ -423,7 +424,7 @@ static bool to_micros(struct run *run, const struct cw_op *op, const uint8_t **c
 
 static bool map_symbol(struct run *run, const struct cw_op *op, const uint8_t **cursor)
 {
-    int64_t index;
+    int64_t index = 0;
     if (!drop_long(run, op, cursor, &index) || !check_index(run, op, index))
         return false;
     int32_t symbol = run->plan->symbols[op->a + (uint64_t)index];
@@ -437,8 +438,8 @@ static bool take_branch(struct run *run, const struct cw_op *op, const uint8_t *
                         const struct cw_op **next)
 {
     const uint8_t *at = *cursor;
-    int64_t index;
-    bool minimal;
+    int64_t index = 0;
+    bool minimal = false;
     if (!read_long(run, op, cursor, &index, &minimal) || !check_index(run, op, index))
         return false;
     const struct cw_op_branch *branch = &run->plan->branches[op->a + (uint64_t)index];
@@ -472,6 +473,7 @@ static bool order(struct run *run, const struct cw_op *op, const uint8_t *in)
 {
     const struct cw_op_part *parts = run->plan->parts + op->a;
     size_t mark_bytes = (size_t)parts[0].mark * sizeof(uint32_t);
+    CW_CHECK(mark_bytes != 0 && mark_bytes <= run->marks.len);
     if (!flush(run, op, in, in))
         return false;
     uint32_t *marks = (uint32_t *)(void *)(run->marks.data + run->marks.len - mark_bytes);
@@ -504,7 +506,7 @@ static bool walk(struct run *run, const uint8_t **cursor)
     const struct cw_op *op = ops;
     const uint8_t *in = *cursor;
     const uint8_t *const end = run->end;
-    int64_t value;
+    int64_t value = 0;
     bool more = false;
     for (;;) {
         const struct cw_op *next = op + 1;
@@ -577,6 +579,7 @@ static bool walk(struct run *run, const uint8_t **cursor)
                 next = ops + op->a;
             break;
         case CW_OP_NEXT: {
+            CW_CHECK(run->depth != 0); /* the loop's, which LOOP opened */
             struct frame *frame = &run->frames[run->depth - 1];
             ok = next_item(run, frame, &in, &more);
             next = ok && more ? frame->op + 1 : ops + frame->op->a;

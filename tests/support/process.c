@@ -119,6 +119,7 @@ const char *cw_test_dir(const struct cw_test_room *room)
     return room->dir;
 }
 
+CW_PRINTF(3, 0)
 static const char *text_of(struct cw_test_room *room, const char *before, const char *format,
                            va_list args)
 {
