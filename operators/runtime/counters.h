@@ -10,7 +10,7 @@
 
 #include "operators/runtime/control.h"
 
-enum { CW_COUNTERS_MAX = 64 };
+enum { CW_COUNTERS_MAX = CW_TOTALS_MAX };
 
 struct cw_counters_page {
     char magic[8]; /* "cwcount1" */
