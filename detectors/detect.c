@@ -247,8 +247,23 @@ static int one_frame(struct cw_detect *detect, const struct cw_frame *frame, str
     return status;
 }
 
+/* The sink must know whose rows it gets before the first of them: a Redis that was filled under
+ * other rules is not this one's. */
+static void announce(struct cw_detect *detect, struct cw_out *out)
+{
+    char hex[CW_ID_HEX];
+    cw_id_hex(cw_rules_hash(detect->rules, detect->secret), hex);
+    detect->encoded.len = 0;
+    cw_named_put(&detect->encoded, CW_NAME_RULE_SET, 1, cw_cstr(hex));
+    cw_out_control(out, CW_NAME, detect->encoded.data, detect->encoded.len);
+    detect->announced = true;
+}
+
 static int detect_batch(void *self, const struct cw_batch *in, struct cw_out *out)
 {
+    struct cw_detect *detect = self;
+    if (!detect->announced)
+        announce(detect, out);
     for (size_t i = 0; i < in->count; i++) {
         int status = one_frame(self, in->frames[i], out);
         if (status != CW_EXIT_OK)

@@ -130,6 +130,7 @@ struct cw_rule_side {
 struct cw_detect {
     const struct cw_secret *secret;
     const struct cw_rules *rules;
+    bool announced;         /* the rule set has been named to the sink */
     struct cw_arena *arena; /* of one event */
     /* compiled from the rules */
     struct cw_reader *readers[CW_TYPES_MAX + 1];

@@ -343,19 +343,16 @@ static void show(struct judging *judging, const struct members *members, struct 
     row->last = members->of[spans[span_count - 1].to - 1].time_lo;
 }
 
-/* Of the content: where the evidence lies in the log is delivery. */
+/*
+ * Of all that the row says. Positions too: the sink formats the row from what stands there, and an
+ * amendment may change what is shown and nothing else. (A row that reads the same after all is not
+ * written by the sink.)
+ */
 static struct cw_id hash_of(struct cw_detect *detect, const struct cw_row *row)
 {
-    struct cw_row content = *row;
-    size_t size = row->shown_count * sizeof(*row->shown);
-    content.shown = cw_arena_alloc(detect->arena, size);
-    for (size_t i = 0; i < row->shown_count; i++) {
-        content.shown[i] = row->shown[i];
-        content.shown[i].position = 0;
-    }
     struct cw_buf *buf = &detect->encoded;
     buf->len = 0;
-    cw_row_put(buf, &content);
+    cw_row_put(buf, row);
     return cw_id_inside(detect->secret, buf);
 }
 

@@ -175,10 +175,14 @@ static bool pass_long_line(struct file *file)
  */
 static enum cw_pull next_line(struct file *file, cw_str *line, struct cw_record *out)
 {
+    enum { PASSES_MAX = 64 };
     size_t searched = 0;
+    int passes = 0;
     for (;;) {
         if (file->long_line > 0 && pass_long_line(file))
             return CW_PULL_REJECT;
+        if (file->long_line > 0 && passes++ == PASSES_MAX)
+            return CW_PULL_WAIT; /* a line that never ends must not keep us from stopping */
         const char *from = (const char *)file->in.data + file->at;
         size_t there = file->in.len - file->at;
         const char *newline =

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -215,7 +216,9 @@ static int watch(struct run *run)
 {
     enum { PROGRESS_MS = 300 };
     int worst = CW_EXIT_OK;
-    bool forwarded = false;
+    bool forwarded = cw_stop != 0; /* told to stop before anybody could be asked */
+    if (forwarded)
+        ask_to_stop(run, INGEST);
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -230,9 +233,14 @@ static int watch(struct run *run)
         }
         const struct timespec timeout = { 0, PROGRESS_MS * 1000000L };
         int signal_number = sigtimedwait(&child, NULL, &timeout);
-        if ((signal_number == SIGTERM || signal_number == SIGINT) && !forwarded) {
+        if (signal_number == SIGTERM || signal_number == SIGINT) {
+            /* ingest ends, then dedup is asked; who asks again will not wait: the log has it all */
+            for (int stage = 0; forwarded && stage < STAGES; stage++) {
+                if (run->pids[stage] != 0)
+                    kill(run->pids[stage], SIGKILL);
+            }
             forwarded = true;
-            ask_to_stop(run, INGEST); /* which ends; then dedup is asked */
+            ask_to_stop(run, INGEST);
         }
         if (run->progress)
             show_progress(run);
@@ -299,6 +307,21 @@ static int run_fused(const struct run *run, struct cw_log *log, const struct cw_
     return status;
 }
 
+/* One run a log, also before its ingest holds the log's own lock. */
+static int lock_run(const char *dir)
+{
+    char path[4096 + 8];
+    snprintf(path, sizeof(path), "%s/lock", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    cw_error("%s: %s", path,
+             errno == EWOULDBLOCK ? "another run is at work on this log" : strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 static int prepared(struct run *run)
 {
     struct cw_secret secret;
@@ -317,6 +340,12 @@ static int prepared(struct run *run)
     snprintf(path, sizeof(path), "%s/run", run->log);
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         cw_warn("%s: %s: counters cannot be read from outside", path, strerror(errno));
+    int lock = lock_run(path);
+    if (lock < 0) {
+        cw_log_close(log);
+        cw_rules_free(rules);
+        return CW_EXIT_FAILED;
+    }
     int status;
     if (run->fused) {
         status = run_fused(run, log, rules, &secret);
@@ -325,6 +354,7 @@ static int prepared(struct run *run)
         cw_log_close(log);
         status = run_processes(run);
     }
+    close(lock);
     cw_rules_free(rules);
     return status;
 }

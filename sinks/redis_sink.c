@@ -72,7 +72,8 @@ struct cw_redis_sink {
     struct cw_log *log;
     struct cw_formatter *formatter;
     char prefix[96];
-    struct cw_id rule_set;
+    struct cw_id rule_set;        /* in force; zero until it is known */
+    struct cw_id stored_rule_set; /* what Redis names; zero: none */
     size_t feed_max;
     const volatile int *stop;
     struct cw_totals totals;
@@ -259,6 +260,22 @@ static struct position read_position(const redisReply *tick, const redisReply *r
                               cw_str_is(cw_redis_text(open), "1") };
 }
 
+/* Compared where both are known: what Redis was filled under, and what the rules now are. */
+static int check_rule_set(struct cw_redis_sink *sink)
+{
+    char sentence[256];
+    char given[CW_ID_HEX];
+    char stored[CW_ID_HEX];
+    if (cw_id_is_zero(sink->rule_set) || cw_id_is_zero(sink->stored_rule_set) ||
+        cw_id_eq(sink->rule_set, sink->stored_rule_set))
+        return CW_EXIT_OK;
+    cw_id_hex(sink->rule_set, given);
+    cw_id_hex(sink->stored_rule_set, stored);
+    snprintf(sentence, sizeof(sentence),
+             "its alerts were made by rule set %s, and the rules now are %s", stored, given);
+    return refuse_reset(sink, sentence);
+}
+
 /* Whose position it is. `any` says whether other keys lie under the prefix. */
 static int check_meta(struct cw_redis_sink *sink, const redisReply *meta, bool any)
 {
@@ -281,19 +298,9 @@ static int check_meta(struct cw_redis_sink *sink, const redisReply *meta, bool a
                  CW_STR_ARG(log), own);
         return refuse_reset(sink, sentence);
     }
-    struct cw_id rule_set;
-    if (!cw_id_is_zero(sink->rule_set) &&
-        cw_id_parse(cw_redis_field(meta, "rule_set"), &rule_set) && !cw_id_is_zero(rule_set) &&
-        !cw_id_eq(rule_set, sink->rule_set)) {
-        char given[CW_ID_HEX];
-        char stored[CW_ID_HEX];
-        cw_id_hex(sink->rule_set, given);
-        cw_id_hex(rule_set, stored);
-        snprintf(sentence, sizeof(sentence),
-                 "its alerts were made by rule set %s, and the rules now are %s", stored, given);
-        return refuse_reset(sink, sentence);
-    }
-    return CW_EXIT_OK;
+    if (!cw_id_parse(cw_redis_field(meta, "rule_set"), &sink->stored_rule_set))
+        sink->stored_rule_set = (struct cw_id){ { 0 } };
+    return check_rule_set(sink);
 }
 
 /* Reads the server's state; the position goes to *out. Not OK: as the statuses say; a refusal of
@@ -1061,6 +1068,21 @@ static int take_end(struct cw_redis_sink *sink)
     return finish_step(sink);
 }
 
+/* detect names the rule set before its first row. */
+static int take_name(struct cw_redis_sink *sink, const struct cw_frame *frame)
+{
+    struct cw_named named;
+    struct cw_id rule_set;
+    if (!cw_named_get(frame, &named))
+        return damaged(frame, "the name does not read");
+    if (named.space != CW_NAME_RULE_SET)
+        return CW_EXIT_OK;
+    if (!cw_id_parse(named.text, &rule_set))
+        return damaged(frame, "the rule set's hash is none");
+    sink->rule_set = rule_set;
+    return check_rule_set(sink);
+}
+
 static int take_frame(struct cw_redis_sink *sink, const struct cw_frame *frame)
 {
     switch ((enum cw_frame_kind)frame->kind) {
@@ -1074,9 +1096,10 @@ static int take_frame(struct cw_redis_sink *sink, const struct cw_frame *frame)
         return take_close(sink, frame);
     case CW_END:
         return take_end(sink);
+    case CW_NAME:
+        return take_name(sink, frame);
     case CW_EVENT:
     case CW_REJECT:
-    case CW_NAME:
     case CW_SOURCE_END:
     case CW_MOVED: /* for aliases, which this contract has not */
         break;

@@ -97,7 +97,13 @@ struct cw_key {
 };
 _Static_assert(sizeof(struct cw_key) == 32, "keys have no holes");
 
-enum cw_name_space { CW_NAME_OWNER = 1, CW_NAME_TYPE, CW_NAME_SOURCE, CW_NAME_RESTRICTION };
+enum cw_name_space {
+    CW_NAME_OWNER = 1,
+    CW_NAME_TYPE,
+    CW_NAME_SOURCE,
+    CW_NAME_RESTRICTION,
+    CW_NAME_RULE_SET /* from detect, before anything else: the hash of its rules in hex */
+};
 
 /* Sections: u16 tag, u16 zero, u32 length, bytes, padding to 8. */
 enum cw_section { CW_SECTION_LINKS = 1 };

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -360,6 +361,79 @@ static void a_redis_of_other_rules_is_refused(void **state)
     assert_true(says(run, "rule"));
 }
 
+/* The rule set comes with the rows, so that a chain typed in a shell is held to it too. */
+static void a_chain_of_other_rules_typed_in_a_shell_is_refused(void **state)
+{
+    struct cw_test_room *room = *state;
+    const char *before = export_alerts(room);
+    const char *text = cw_test_read(room, RULES "/one_phone_several_persons.yaml", NULL);
+    const char *other = cw_test_path(room, "other.yaml");
+    struct cw_test_words words = { 0 };
+    cw_test_write(other, text, strlen(text));
+    cw_test_add(&words, "bash", "-c",
+                cw_test_text(room,
+                             "'%s' dedup --log '%s' | '%s' link | '%s' detect --rules '%s' | '%s' "
+                             "sink --log '%s' --redis '%s'",
+                             CW_PROGRAM, whole_log, CW_PROGRAM, CW_PROGRAM, other, CW_PROGRAM,
+                             whole_log, redis.url),
+                NULL);
+    struct cw_test_process *chain = cw_test_run(room, CW_EXIT_REFUSED, &words, NULL);
+    assert_true(says(chain, "rule set"));
+    cw_test_same_files(room, before, export_alerts(room));
+}
+
+/* --- what an amendment changes, a row shows --- */
+
+#define NOTICE(version, colour)                                                                    \
+    "{\"owner\":\"O\",\"event_id\":\"n\",\"version\":" version ",\"event_type\":\"notice\","       \
+    "\"event_time\":\"2024-01-01T00:00:00Z\",\"recorded_at\":\"2024-01-01T00:00:00Z\","            \
+    "\"parties\":[{\"role\":\"subject\",\"ids\":[{\"kind\":\"passport\",\"issuer\":\"RO\","        \
+    "\"value\":\"AB12345\"}]}],\"notice\":{\"colour\":\"" colour                                   \
+    "\",\"valid_from\":\"2024-01-01T00:00:00Z\"}}\n"
+#define OPENING                                                                                    \
+    "{\"owner\":\"O\",\"event_id\":\"s\",\"event_type\":\"account_open\","                         \
+    "\"event_time\":\"2024-02-01T00:00:00Z\",\"recorded_at\":\"2024-02-01T00:00:00Z\","            \
+    "\"parties\":[{\"role\":\"holder\",\"ids\":[{\"kind\":\"passport\",\"issuer\":\"RO\","         \
+    "\"value\":\"AB12345\"}]}],\"account\":{}}\n"
+
+static const char *replayed(struct cw_test_room *room, const char *name, const char *lines,
+                            const char *tick)
+{
+    const char *source = cw_test_path(room, "%s.jsonl", name);
+    const char *out = cw_test_path(room, "%s-%s", name, tick);
+    cw_test_write(source, lines, strlen(lines));
+    cw_test_crosswatch(room, CW_EXIT_OK, "replay", "--source", source, "--rules", RULES, "--export",
+                       out, "--tick", tick, NULL);
+    return cw_test_text(room, "%s/alerts.jsonl", out);
+}
+
+static void a_row_shows_its_evidence_as_it_was_amended_in_any_order(void **state)
+{
+    struct cw_test_room *room = *state;
+    const char *in_order = NOTICE("1", "sanctions") OPENING NOTICE("2", "watch");
+    const char *late = NOTICE("2", "watch") OPENING NOTICE("1", "sanctions");
+    const char *expected = replayed(room, "in-order", in_order, "4096");
+    assert_true(cw_test_file_has(room, expected, "colour watch"));
+    cw_test_same_files(room, expected, replayed(room, "in-order", in_order, "1"));
+    cw_test_same_files(room, expected, replayed(room, "late", late, "1"));
+    cw_test_same_files(room, expected, replayed(room, "late", late, "4096"));
+}
+
+static void a_line_that_never_ends_keeps_nobody_from_stopping(void **state)
+{
+    struct cw_test_room *room = *state;
+    const char *page = cw_test_path(room, "page");
+    struct cw_test_words words = { 0 };
+    cw_test_add(&words, CW_PROGRAM, "ingest", "--source", "/dev/zero", "--log",
+                cw_test_path(room, "zero"), "--counters", page, NULL);
+    struct cw_test_process *ingest = cw_test_start(room, &words, NULL);
+    int64_t since = cw_test_now_ms();
+    while (access(page, R_OK) != 0)
+        cw_test_rest(since, CW_TEST_LIMIT_MS, "ingest to begin");
+    kill(ingest->pid, SIGTERM);
+    cw_test_wait_for_status(ingest, CW_EXIT_BROKEN);
+}
+
 /* --- the public sets --- */
 
 static const char *data_dir(struct cw_test_room *room)
@@ -414,6 +488,9 @@ int main(void)
         TEST(a_run_on_a_finished_log_leaves_redis_as_it_is),
         TEST(a_redis_of_another_log_is_refused),
         TEST(a_redis_of_other_rules_is_refused),
+        TEST(a_chain_of_other_rules_typed_in_a_shell_is_refused),
+        TEST(a_row_shows_its_evidence_as_it_was_amended_in_any_order),
+        TEST(a_line_that_never_ends_keeps_nobody_from_stopping),
         TEST(the_public_lists_find_the_three_customers_on_them),
     };
     return cmocka_run_group_tests(tests, make_scenario, remove_scenario);
