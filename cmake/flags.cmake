@@ -27,10 +27,10 @@ if(CW_SANITIZE)
   target_link_options(cw_flags INTERFACE -fsanitize=address,undefined)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
   target_compile_options(cw_flags INTERFACE -fstack-protector-strong -fstack-clash-protection
     -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
   if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON) # clang's needs an archiver of its own
     target_compile_options(cw_flags INTERFACE -ftrivial-auto-var-init=zero)
   endif()
   target_link_options(cw_flags INTERFACE -Wl,-z,relro,-z,now)
