@@ -82,12 +82,29 @@ void cw_support_add(struct cw_lists *lists, struct cw_supports *set, const struc
     settle(lists, set);
 }
 
+/* While the least mention stays, younger ones that come and go would pile up behind it: once half
+ * of what came has gone, the heap is made anew, which pays for itself. */
+static void compact(struct cw_lists *lists, struct cw_supports *set)
+{
+    uint32_t count = cw_support_count(set);
+    struct cw_support *live = cw_alloc((size_t)count * sizeof(*live));
+    cw_support_copy(lists, set, live);
+    cw_list_clear(lists, &set->came);
+    cw_list_clear(lists, &set->went);
+    for (uint32_t i = 0; i < count; i++)
+        push(lists, &set->came, &live[i]);
+    free(live);
+}
+
 void cw_support_remove(struct cw_lists *lists, struct cw_supports *set,
                        const struct cw_support *one)
 {
+    enum { FEW = 32 };
     CW_CHECK(cw_support_count(set) > 0);
     push(lists, &set->went, one);
     settle(lists, set);
+    if (set->went.len > FEW && set->went.len > set->came.len / 2)
+        compact(lists, set);
 }
 
 const struct cw_support *cw_support_least(struct cw_lists *lists, struct cw_supports *set)

@@ -124,11 +124,31 @@ static void the_order_is_recorded_at_then_identity_then_part(void **state)
     assert_true(cw_support_cmp(&other, &base) < 0);
 }
 
+static void mentions_that_come_and_go_behind_an_old_one_do_not_pile_up(void **state)
+{
+    (void)state;
+    struct cw_lists lists;
+    struct cw_supports set = { { 0, 0 }, { 0, 0 } };
+    cw_support_lists_init(&lists);
+    struct cw_support oldest = { .recorded_at = 1 };
+    cw_support_add(&lists, &set, &oldest);
+    for (uint64_t position = 8; position < 80000; position += 8) {
+        struct cw_support young = { .recorded_at = 2, .position = position };
+        cw_support_add(&lists, &set, &young);
+        cw_support_remove(&lists, &set, &young);
+        assert_true(set.came.len < 100 && set.went.len < 100);
+    }
+    assert_int_equal(cw_support_count(&set), 1);
+    assert_true(same(cw_support_least(&lists, &set), &oldest));
+    cw_lists_done(&lists);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_mentions_are_as_in_a_multiset),
         cmocka_unit_test(a_set_that_is_emptied_is_as_new),
+        cmocka_unit_test(mentions_that_come_and_go_behind_an_old_one_do_not_pile_up),
         cmocka_unit_test(the_order_is_recorded_at_then_identity_then_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
