@@ -21,7 +21,7 @@
 #include "operators/runtime/id.h"
 #include "operators/runtime/str.h"
 
-enum { CW_TYPES_MAX = 64, CW_TYPE_FIELDS_MAX = 32 };
+enum { CW_TYPES_MAX = 64, CW_TYPE_FIELDS_MAX = 32, CW_TYPE_COUNTRIES_MAX = 16 };
 
 /* What a field of a type may be. Absent is allowed where nullable. */
 enum cw_field_type {
@@ -50,6 +50,10 @@ struct cw_type {
     int64_t retention_max;  /* which no retain_until may exceed */
     size_t field_count;
     struct cw_field fields[CW_TYPE_FIELDS_MAX];
+    /* countries(event): rule paths, in order. A text is a country; of an identifier its issuer, of
+       an IBAN its first two letters. */
+    size_t country_count;
+    const char *countries[CW_TYPE_COUNTRIES_MAX];
 };
 
 /** All types by number, [0] unused. Parsed from the embedded schemas at the first call. */

@@ -20,6 +20,8 @@
     X(4, driving_licence, true, false, true, false, 2)                                             \
     X(5, phone, false, false, false, false, 0)                                                     \
     X(6, iban, false, true, true, false, 1)                                                        \
-    X(7, account, false, true, true, false, 1)
+    X(7, account, false, true, true, false, 1)                                                     \
+    X(8, imei, false, true, true, false, 1)                                                        \
+    X(9, identity_card, true, false, true, false, 2)
 
 #endif

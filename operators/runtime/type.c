@@ -81,6 +81,11 @@ static void read_type(json_t *json)
     CW_CHECK(type->field_count <= CW_TYPE_FIELDS_MAX);
     for (size_t i = 0; i < type->field_count; i++)
         read_field(json_array_get(fields, i), &type->fields[i]);
+    json_t *countries = json_object_get(json, "countries");
+    type->country_count = json_array_size(countries);
+    CW_CHECK(type->country_count <= CW_TYPE_COUNTRIES_MAX);
+    for (size_t i = 0; i < type->country_count; i++)
+        type->countries[i] = cw_strdup(json_string_value(json_array_get(countries, i)));
     if (registry.count < type->number)
         registry.count = type->number;
 }
