@@ -611,7 +611,8 @@ static struct cw_truth_score scored(const struct scenario *scenario, const char 
     struct cw_truth_score score;
     struct cw_truth *truth = cw_truth_load(scenario->directory);
     assert_non_null(truth);
-    assert_true(cw_truth_score(truth, rule, rule, alerts, NULL, &score));
+    const char *const rules[] = { "another", rule, NULL };
+    assert_true(cw_truth_score(truth, rule, rules, alerts, NULL, &score));
     cw_truth_free(truth);
     return score;
 }
