@@ -16,6 +16,8 @@ static const char *const crosswatch_keys[] = { "suppress", "evidence" };
 static const char *const suppress_keys[] = { "for" };
 static const char *const evidence_keys[] = { "keep" };
 static const char *const types[] = { "event_count", "value_count", "standing" };
+static const enum cw_rule_type type_of[] = { CW_RULE_EVENT_COUNT, CW_RULE_VALUE_COUNT,
+                                             CW_RULE_STANDING };
 static const char *const levels[] = { "informational", "low", "medium", "high", "critical" };
 static const char *const matches[] = { "raw", "exact", "resolved" };
 
@@ -28,6 +30,7 @@ struct compiler {
     struct cw_source *source;
     const struct cw_yaml *map; /* what stands under `correlation` */
     struct cw_rule *rule;
+    struct cw_criterion *criterion; /* the condition's own */
 };
 
 static struct cw_yaml *get(const struct compiler *compiler, const char *key)
@@ -166,10 +169,26 @@ static bool read_path(struct compiler *compiler, const struct cw_yaml *node, str
     return true;
 }
 
+/* The same path for every selection. */
+static struct cw_lookup lookup_of(struct compiler *compiler, const struct cw_path *path)
+{
+    size_t count = compiler->rule->selection_count;
+    const struct cw_path **paths =
+        cw_arena_alloc(compiler->loader->arena, (count + 1) * sizeof(*paths));
+    for (size_t i = 0; i < count; i++)
+        paths[i] = path;
+    return (struct cw_lookup){ path->text, paths };
+}
+
+static bool is_entity(const struct cw_lookup *lookup)
+{
+    return lookup->paths[0] != NULL && lookup->paths[0]->what == CW_WHAT_ENTITY;
+}
+
 static bool has_entity(const struct cw_rule *rule)
 {
     for (size_t i = 0; i < rule->group_by_count; i++) {
-        if (rule->group_by[i].what == CW_WHAT_ENTITY)
+        if (is_entity(&rule->group_by[i]))
             return true;
     }
     return false;
@@ -191,14 +210,18 @@ static bool read_group_by(struct compiler *compiler)
         cw_yaml_error(source, list, 0, "expected 1 to %d paths in group-by", CW_GROUP_BY_MAX);
         return false;
     }
-    struct cw_path *paths = cw_arena_alloc(compiler->loader->arena, list->count * sizeof(*paths));
+    struct cw_arena *arena = compiler->loader->arena;
+    struct cw_path *paths = cw_arena_alloc(arena, list->count * sizeof(*paths));
+    struct cw_lookup *lookups = cw_arena_alloc(arena, list->count * sizeof(*lookups));
     size_t before = source->finding_count;
     for (const struct cw_yaml *node = list->first; node != NULL; node = node->next) {
         if (cw_is_text(source, node, "a path") && !repeats(source, list, node) &&
-            read_path(compiler, node, &paths[rule->group_by_count]))
+            read_path(compiler, node, &paths[rule->group_by_count])) {
+            lookups[rule->group_by_count] = lookup_of(compiler, &paths[rule->group_by_count]);
             rule->group_by_count++;
+        }
     }
-    rule->group_by = paths;
+    rule->group_by = lookups;
     if (source->finding_count != before)
         return false;
     if (rule->type == CW_RULE_STANDING && (list->count != 1 || !has_entity(rule))) {
@@ -221,7 +244,7 @@ static void read_match(struct compiler *compiler, bool keys_known)
     if (choice < 0)
         return;
     rule->match = (enum cw_row_match)choice;
-    bool counted = rule->field != NULL && rule->field->what == CW_WHAT_ENTITY;
+    bool counted = compiler->criterion->field != NULL && is_entity(compiler->criterion->field);
     if (!keys_known)
         return;
     if (rule->match == CW_MATCH_RAW && has_entity(rule))
@@ -297,8 +320,11 @@ static void read_field(struct compiler *compiler, const struct cw_yaml *conditio
         return;
     }
     struct cw_path *path = cw_arena_alloc(compiler->loader->arena, sizeof(*path));
-    if (cw_is_text(compiler->source, node, "field") && read_path(compiler, node, path))
-        compiler->rule->field = path;
+    if (cw_is_text(compiler->source, node, "field") && read_path(compiler, node, path)) {
+        struct cw_lookup *field = cw_arena_alloc(compiler->loader->arena, sizeof(*field));
+        *field = lookup_of(compiler, path);
+        compiler->criterion->field = field;
+    }
 }
 
 static void read_condition(struct compiler *compiler)
@@ -322,9 +348,11 @@ static void read_condition(struct compiler *compiler)
                       "expected one threshold, gte: N or gt: N");
         return;
     }
-    rule->above = gt != NULL;
-    if (!read_count(source, rule->above ? gt : gte, "a threshold", 1000000000, &rule->threshold))
-        rule->threshold = 1;
+    struct cw_criterion *criterion = compiler->criterion;
+    criterion->above = gt != NULL;
+    if (!read_count(source, gt != NULL ? gt : gte, "a threshold", 1000000000,
+                    &criterion->threshold))
+        criterion->threshold = 1;
 }
 
 static void forbid(struct compiler *compiler, const char *key, const char *why)
@@ -405,12 +433,13 @@ static cw_str put_question(struct compiler *compiler, cw_str span)
             cw_buf_printf(&text, "%s%.*s", i != 0 ? " or " : "", CW_STR_ARG(rule->on[i]->name));
         cw_buf_printf(&text, " within its validity, lookback %.*s, by ", CW_STR_ARG(span));
     } else {
-        if (rule->type == CW_RULE_VALUE_COUNT && rule->field != NULL)
-            cw_buf_printf(&text, "value_count(%.*s)", CW_STR_ARG(rule->field->text));
+        const struct cw_criterion *own = compiler->criterion;
+        if (rule->type == CW_RULE_VALUE_COUNT && own->field != NULL)
+            cw_buf_printf(&text, "value_count(%.*s)", CW_STR_ARG(own->field->text));
         else
             cw_buf_cstr(&text, "event_count");
         cw_buf_printf(&text, " %s %lld within %.*s by ",
-                      rule->above ? ">" : ">=", (long long)rule->threshold, CW_STR_ARG(span));
+                      own->above ? ">" : ">=", (long long)own->threshold, CW_STR_ARG(span));
     }
     for (size_t i = 0; i < rule->group_by_count; i++)
         cw_buf_printf(&text, "%s%.*s", i != 0 ? ", " : "", CW_STR_ARG(rule->group_by[i].text));
@@ -433,7 +462,12 @@ static void compile_correlation(struct compiler *compiler)
     int choice = cw_choice(compiler->source, type, "correlation type", types, COUNT(types));
     if (choice < 0)
         return;
-    rule->type = (enum cw_rule_type)choice;
+    rule->type = type_of[choice];
+    compiler->criterion->measure =
+        rule->type == CW_RULE_VALUE_COUNT ? CW_MEASURE_VALUES : CW_MEASURE_EVENTS;
+    compiler->criterion->shown = true;
+    rule->criteria = compiler->criterion;
+    rule->criterion_count = rule->type != CW_RULE_STANDING;
     rule->selections = read_selections(compiler, "rules", false, &rule->selection_count);
     if (rule->type == CW_RULE_STANDING)
         rule->on = read_selections(compiler, "on", true, &rule->on_count);
@@ -451,8 +485,9 @@ void cw_correlation_compile(struct cw_loader *loader, const struct cw_document *
     struct cw_source *source = document->source;
     const struct cw_yaml *root = document->root;
     struct compiler compiler = { .loader = loader, .source = source, .rule = rule };
+    compiler.criterion = cw_arena_alloc(loader->arena, sizeof(*compiler.criterion));
     cw_check_keys(source, root, "a correlation", document_keys, COUNT(document_keys));
-    *rule = (struct cw_rule){ .file = cw_cstr(source->name) };
+    *rule = (struct cw_rule){ .file = cw_cstr(source->name), .revision = 1 };
     if (document->title != NULL)
         rule->title = document->title->text;
     if (document->id != NULL)

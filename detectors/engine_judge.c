@@ -277,7 +277,7 @@ static void text_keys(struct judging *judging, struct cw_row *row)
     for (uint32_t i = 0; i < row->key_count; i++) {
         struct cw_row_key *key = &row->keys[i];
         bool of_rule = i < judging->rule->group_by_count;
-        key->is_entity = of_rule && judging->rule->group_by[i].what == CW_WHAT_ENTITY;
+        key->is_entity = of_rule && judging->rule->group_by[i].paths[0]->what == CW_WHAT_ENTITY;
         key->text = of_rule && !key->is_entity ? key_text(detect, judging->line, i)
                                                : hex_text(detect, key->id);
     }
@@ -529,6 +529,7 @@ static void judge_windows(struct judging *judging)
     struct members members = join(judging, cw_time_add(start, 1 - rule->timespan), end);
     struct distinct distinct = { detect, rule, members.entries, 0 };
     bool counts = rule->type == CW_RULE_VALUE_COUNT;
+    const struct cw_criterion *own = &rule->criteria[0];
     struct finding before = { 0 }, now = { 0 };
     bool has_before = false, has_now = false;
     size_t oldest = 0;
@@ -545,8 +546,7 @@ static void judge_windows(struct judging *judging)
         }
         int64_t value = counts ? distinct.count : (int64_t)(i - oldest + 1);
         int64_t cell = cell_of(rule, anchor->time_lo);
-        if (cell < judging->lo ||
-            (rule->above ? value <= rule->threshold : value < rule->threshold))
+        if (cell < judging->lo || (own->above ? value <= own->threshold : value < own->threshold))
             continue;
         if (has_now && now.cell != cell) {
             found(judging, &members, &now);

@@ -29,7 +29,7 @@ static void compile_sides(struct cw_detect *detect, const struct cw_rule *rule)
     struct cw_rule_side *members = cw_arena_alloc(detect->compiled, size);
     struct cw_rule_side *notices = cw_arena_alloc(detect->compiled, size);
     for (size_t i = 0; i < rule->group_by_count; i++) {
-        const struct cw_path *path = &rule->group_by[i];
+        const struct cw_path *path = rule->group_by[i].paths[0];
         members[i].paths[0] = path;
         notices[i].paths[0] = path;
         if (has_part(path)) {
@@ -66,7 +66,7 @@ void cw_engine_compile(struct cw_detect *detect)
         const struct cw_rule *rule = &rules->rules[i];
         CW_CHECK(rule->number == i && rule->cell_span > 0 && rule->cell_span >= rule->timespan);
         CW_CHECK(rule->type == CW_RULE_STANDING ? rule->lookback > 0 : rule->timespan > 0);
-        CW_CHECK((rule->type == CW_RULE_VALUE_COUNT) == (rule->field != NULL));
+        CW_CHECK((rule->type == CW_RULE_STANDING) == (rule->criterion_count == 0));
         compile_sides(detect, rule);
         for (size_t s = 0; s < rule->selection_count; s++)
             add_reader(detect, rule->selections[s]->type, rule, false);
@@ -313,7 +313,7 @@ void cw_engine_brought(struct cw_detect *detect, const struct cw_rule *rule,
                        struct cw_brought *out)
 {
     *out = (struct cw_brought){ 0 };
-    if (rule->field != NULL)
-        bring_values(detect, rule->field, sight, out);
+    if (rule->type == CW_RULE_VALUE_COUNT)
+        bring_values(detect, rule->criteria[0].field->paths[0], sight, out);
     bring_keys(detect, rule, sides, sight, out);
 }

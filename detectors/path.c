@@ -365,6 +365,7 @@ enum cw_path_value cw_path_value(const struct cw_path *path)
     case CW_WHAT_SEX:
     case CW_WHAT_NATIONALITY:
     case CW_WHAT_KIND:
+    case CW_WHAT_EVENT:
     default:
         return CW_VALUE_TEXT;
     }
@@ -536,6 +537,7 @@ static void find_in_part(struct finder *finder, uint16_t number, const struct cw
     case CW_WHAT_ENTITY:
     case CW_WHAT_TEXT:
     case CW_WHAT_NUMBER:
+    case CW_WHAT_EVENT:
     default:
         add(finder, number);
         break;
@@ -546,7 +548,11 @@ size_t cw_path_values(const struct cw_path *path, const struct cw_event *event,
                       struct cw_arena *arena, struct cw_found **out)
 {
     struct finder finder = { .arena = arena };
-    if (path->scope == CW_PATH_ENVELOPE) {
+    if (path->what == CW_WHAT_EVENT) {
+        add_text(&finder, 0,
+                 cw_arena_printf(arena, "%.*s/%.*s", CW_STR_ARG(event->owner),
+                                 CW_STR_ARG(event->event_id)));
+    } else if (path->scope == CW_PATH_ENVELOPE) {
         find_envelope(&finder, path, event);
     } else if (path->scope == CW_PATH_DETAIL) {
         find_detail(&finder, path, event);

@@ -26,7 +26,8 @@ enum cw_path_what {
     CW_WHAT_KIND,   /* party: person, organisation; object: `type` */
     CW_WHAT_ID,     /* id.KIND: valid identifiers of that kind */
     CW_WHAT_ENTITY, /* the entity (or core) of the part's record */
-    CW_WHAT_KEY     /* object: each valid one-of-a-kind identifier (object.ROLE.key) */
+    CW_WHAT_KEY,    /* object: each valid one-of-a-kind identifier (object.ROLE.key) */
+    CW_WHAT_EVENT   /* the event itself: the key of a detection with a level of its own */
 };
 
 struct cw_path {
@@ -77,7 +78,32 @@ struct cw_selection {
 bool cw_selection_holds(const struct cw_selection *selection, const struct cw_event *event,
                         struct cw_arena *arena) CW_MUST_USE CW_NONNULL(1, 2, 3);
 
-enum cw_rule_type { CW_RULE_EVENT_COUNT, CW_RULE_VALUE_COUNT, CW_RULE_STANDING };
+enum cw_rule_type { CW_RULE_EVENT_COUNT, CW_RULE_VALUE_COUNT, CW_RULE_VALUE_SUM, CW_RULE_STANDING };
+
+enum cw_rule_mode { CW_MODE_LIVE, CW_MODE_SHADOW }; /* `off` is not loaded */
+
+/* One place of the key, or what is counted: a path for each selection of the rule, which are the
+ * same unless an alias joins different ones ($phone: {ads: …, bookings: …}). */
+struct cw_lookup {
+    cw_str text;                        /* as written: a path, or "$phone" */
+    const struct cw_path *const *paths; /* by selection; NULL: those events bring none */
+};
+
+enum cw_measure {
+    CW_MEASURE_EVENTS,   /* members */
+    CW_MEASURE_VALUES,   /* distinct values of `field` */
+    CW_MEASURE_SUM,      /* of a whole number that is not negative, each member's once */
+    CW_MEASURE_COUNTRIES /* distinct countries(event), as the types name them; no `field` */
+};
+
+/* One condition on a window. All must hold. */
+struct cw_criterion {
+    enum cw_measure measure;
+    const struct cw_lookup *field; /* VALUES, SUM */
+    bool above;                    /* gt: more than the threshold; else gte */
+    int64_t threshold;
+    bool shown; /* its value is reported in rows; not so of cross_border */
+};
 
 struct cw_rule {
     uint32_t number; /* in the set, by the order of ids */
@@ -91,18 +117,27 @@ struct cw_rule {
     size_t selection_count;
     const struct cw_selection **on; /* standing: the notices */
     size_t on_count;
-    const struct cw_path *group_by;
+    const struct cw_lookup *group_by;
     size_t group_by_count;
     enum cw_row_match match;
-    const struct cw_path *field; /* value_count: what is counted; NULL otherwise */
-    bool above;                  /* gt: more than the threshold; else gte */
-    int64_t threshold;
+    const struct cw_criterion *criteria; /* the condition's own, `having` in the order written,
+                                            cross_border; none of standing rules */
+    size_t criterion_count;
     int64_t timespan;     /* T; 0 for standing */
     int64_t lookback;     /* standing: at least a day, default 30 d */
     int64_t suppress_for; /* 0: none */
     int64_t cell_span;    /* C = max(T, suppress.for); standing: max(suppress.for, lookback) */
     uint32_t keep;        /* evidence.keep; default 50 */
     cw_str question;      /* the condition in words, for rows */
+    enum cw_rule_mode mode;
+    cw_str *purposes; /* sorted; none: only events that limit no purpose are seen */
+    size_t purpose_count;
+    bool cross_border;
+    uint32_t revision;           /* crosswatch.revision, default 1 */
+    struct cw_id state_hash;     /* what decides what is held (SEMANTICS section 5) */
+    struct cw_id judgement_hash; /* what is asked of it */
+    char document[65];           /* SHA-256 of the document's text, hex */
+    cw_str lists;                /* "NAME=SHA256 …" of the lists that its selections read */
 };
 
 struct cw_rules {

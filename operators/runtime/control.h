@@ -54,7 +54,7 @@ enum cw_moved_reason {
 /* Records that were there before and now belong elsewhere; one frame for each (from, to). */
 struct cw_moved {
     enum cw_moved_reason reason;
-    uint32_t basis;
+    uint32_t basis;     /* of entity_to, as in links */
     int64_t first_seen; /* least time_lo of the point events that ever supported the records */
     struct cw_id core_from;
     struct cw_id entity_from;

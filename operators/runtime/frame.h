@@ -102,7 +102,9 @@ enum cw_name_space {
     CW_NAME_TYPE,
     CW_NAME_SOURCE,
     CW_NAME_RESTRICTION,
-    CW_NAME_RULE_SET /* from detect, before anything else: the hash of its rules in hex */
+    CW_NAME_RULE_SET, /* from detect, before anything else: the hash of its rules in hex */
+    CW_NAME_BASIS,    /* from link: a restriction that it joined, in canonical text */
+    CW_NAME_RATES     /* from ingest: the hash of the rate list in force, in hex */
 };
 
 /* Sections: u16 tag, u16 zero, u32 length, bytes, padding to 8. */
@@ -112,7 +114,7 @@ enum cw_section { CW_SECTION_LINKS = 1 };
 struct cw_link_entry {
     uint16_t part;
     uint16_t flags; /* CW_KEY_WEAK */
-    uint32_t basis; /* restriction number of the entity's basis; 0 for now */
+    uint32_t basis; /* of the entity: number by a BASIS name frame; 0: none */
     struct cw_id record;
     struct cw_id core;
     struct cw_id entity;

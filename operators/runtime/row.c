@@ -27,6 +27,17 @@ void cw_row_put(struct cw_buf *out, const struct cw_row *row)
     cw_buf_u8(out, row->continues);
     cw_buf_u64(out, (uint64_t)row->first);
     cw_buf_u64(out, (uint64_t)row->last);
+    cw_buf_u32(out, row->revision);
+    cw_buf_id(out, row->state_hash);
+    cw_buf_id(out, row->judgement_hash);
+    cw_buf_str32(out, row->document);
+    cw_buf_str32(out, row->lists);
+    cw_buf_str32(out, row->restriction);
+    cw_buf_u64(out, (uint64_t)row->expires);
+    cw_buf_u8(out, row->limb);
+    cw_buf_u32(out, (uint32_t)row->country_count);
+    for (size_t i = 0; i < row->country_count; i++)
+        cw_buf_str32(out, row->countries[i]);
     cw_buf_u32(out, (uint32_t)row->value_count);
     for (size_t i = 0; i < row->value_count; i++)
         cw_buf_u64(out, (uint64_t)row->values[i]);
@@ -88,6 +99,18 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
     out->continues = take_bool(&cur);
     out->first = (int64_t)cw_cur_u64(&cur);
     out->last = (int64_t)cw_cur_u64(&cur);
+    out->revision = cw_cur_u32(&cur);
+    out->state_hash = cw_cur_id(&cur);
+    out->judgement_hash = cw_cur_id(&cur);
+    out->document = cw_cur_str32(&cur);
+    out->lists = cw_cur_str32(&cur);
+    out->restriction = cw_cur_str32(&cur);
+    out->expires = (int64_t)cw_cur_u64(&cur);
+    out->limb = cw_cur_u8(&cur);
+    out->country_count = take_count(&cur, 4);
+    out->countries = cw_arena_alloc(arena, out->country_count * sizeof(*out->countries));
+    for (size_t i = 0; i < out->country_count; i++)
+        out->countries[i] = cw_cur_str32(&cur);
     out->value_count = take_count(&cur, 8);
     out->values = cw_arena_alloc(arena, out->value_count * sizeof(*out->values));
     for (size_t i = 0; i < out->value_count; i++)
@@ -111,5 +134,5 @@ bool cw_row_get(const struct cw_frame *frame, struct cw_row *out, struct cw_aren
         evidence->is_rule = take_bool(&cur);
     }
     return !cur.failed && cur.at == cur.end && out->level <= CW_LEVEL_CRITICAL &&
-           out->match <= CW_MATCH_RESOLVED;
+           out->match <= CW_MATCH_RESOLVED && out->limb <= CW_LIMB_EFFECTS;
 }

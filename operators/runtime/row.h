@@ -16,6 +16,13 @@ const char *cw_level_name(uint8_t level); /* "informational", "low", … as Sigm
 
 enum cw_row_match { CW_MATCH_RAW, CW_MATCH_EXACT, CW_MATCH_RESOLVED };
 
+/* Which limb of Article 3(2) of the Palermo Convention the evidence shows. */
+enum cw_limb {
+    CW_LIMB_NONE,      /* the rule does not ask */
+    CW_LIMB_COMMITTED, /* (a): events happened in two countries or more */
+    CW_LIMB_EFFECTS    /* (d): in one, and accounts, documents or numbers are of another */
+};
+
 struct cw_row_key {
     uint8_t is_entity; /* 1: an entity or core; 0: a raw identifier, field value, or a notice */
     struct cw_id id;   /* as in the alert's id */
@@ -45,8 +52,18 @@ struct cw_row {
     bool continues;
     int64_t first; /* time_lo of the first and last evidence, shown or not */
     int64_t last;
+    uint32_t revision;           /* of the rule's document */
+    struct cw_id state_hash;     /* of the rule: what decides what is held */
+    struct cw_id judgement_hash; /* what is asked of it */
+    cw_str document;             /* SHA-256 of the rule's document, hex */
+    cw_str lists;                /* "NAME=SHA256 …" of the lists it reads, sorted; may be empty */
+    cw_str restriction;          /* canonical text; empty: none (restriction.h) */
+    int64_t expires;             /* the least retain-until of all evidence; CW_TIME_MAX: never */
+    uint8_t limb;                /* enum cw_limb */
+    size_t country_count;        /* cross_border: those of all evidence, sorted; else none */
+    cw_str *countries;
     size_t value_count;
-    int64_t *values; /* the condition's own first */
+    int64_t *values; /* the condition's own first, then `having` in the order written */
     size_t key_count;
     struct cw_row_key *keys;
     uint32_t evidence_count; /* all of it */

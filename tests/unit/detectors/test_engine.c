@@ -128,6 +128,19 @@ static void set_path(struct world *w, const char *text, struct cw_path *out)
         fail_msg("%s: %s", text, fault);
 }
 
+/* The path for the one selection that these rules have. */
+static struct cw_lookup lookup(struct world *w, const struct cw_path *path)
+{
+    const struct cw_path **paths = cw_arena_alloc(w->arena, sizeof(*paths));
+    paths[0] = path;
+    return (struct cw_lookup){ path->text, paths };
+}
+
+static struct cw_criterion *criterion(struct cw_rule *rule)
+{
+    return (struct cw_criterion *)(uintptr_t)rule->criteria;
+}
+
 static struct cw_rule *add_rule(struct world *w, enum cw_rule_type type, const char *of,
                                 const char *group_by, enum cw_row_match match)
 {
@@ -144,14 +157,17 @@ static struct cw_rule *add_rule(struct world *w, enum cw_rule_type type, const c
     rule->selections[0] = all_of(w, of);
     rule->selection_count = 1;
     struct cw_path *paths = cw_arena_alloc(w->arena, 4 * sizeof(*paths));
+    struct cw_lookup *lookups = cw_arena_alloc(w->arena, 4 * sizeof(*lookups));
     cw_str left = cw_arena_copy(w->arena, group_by, strlen(group_by));
     for (const char *at = left.ptr; at != NULL;) {
         const char *space = strchr(at, ' ');
         size_t len = space != NULL ? (size_t)(space - at) : strlen(at);
-        set_path(w, cw_arena_copy(w->arena, at, len).ptr, &paths[rule->group_by_count++]);
+        set_path(w, cw_arena_copy(w->arena, at, len).ptr, &paths[rule->group_by_count]);
+        lookups[rule->group_by_count] = lookup(w, &paths[rule->group_by_count]);
+        rule->group_by_count++;
         at = space != NULL ? space + 1 : NULL;
     }
-    rule->group_by = paths;
+    rule->group_by = lookups;
     return rule;
 }
 
@@ -160,7 +176,11 @@ static struct cw_rule *count_rule(struct world *w, const char *of, const char *g
                                   int64_t suppress)
 {
     struct cw_rule *rule = add_rule(w, CW_RULE_EVENT_COUNT, of, group_by, match);
-    rule->threshold = threshold;
+    struct cw_criterion *own = cw_arena_alloc(w->arena, sizeof(*own));
+    own->threshold = threshold;
+    own->shown = true;
+    rule->criteria = own;
+    rule->criterion_count = 1;
     rule->timespan = timespan;
     rule->suppress_for = suppress;
     rule->cell_span = timespan > suppress ? timespan : suppress;
@@ -175,7 +195,10 @@ static struct cw_rule *value_rule(struct world *w, const char *of, const char *g
     struct cw_path *path = cw_arena_alloc(w->arena, sizeof(*path));
     set_path(w, field, path);
     rule->type = CW_RULE_VALUE_COUNT;
-    rule->field = path;
+    struct cw_lookup *counted = cw_arena_alloc(w->arena, sizeof(*counted));
+    *counted = lookup(w, path);
+    criterion(rule)->measure = CW_MEASURE_VALUES;
+    criterion(rule)->field = counted;
     return rule;
 }
 
@@ -799,7 +822,7 @@ static void gt_asks_for_more_than_gte(void **state)
 {
     (void)state;
     struct world *w = two_ads_of_a_phone(0);
-    w->rule[0].above = true;
+    criterion(&w->rule[0])->above = true;
     ad(w, "e1", 1, NULL, "contact phone=a");
     ad(w, "e2", 2, NULL, "contact phone=a");
     tick_gives(w, "");
@@ -1271,7 +1294,7 @@ static void reach_place(struct world *w, const struct cw_rule *rule, const struc
         out->of[out->count++] = so_far;
         return;
     }
-    struct cw_path path = rule->group_by[place];
+    struct cw_path path = *rule->group_by[place].paths[0];
     if (role != NULL)
         path.role = cw_cstr(role);
     struct cw_found *found;
@@ -1350,9 +1373,11 @@ static int64_t window_value(struct world *w, const struct cw_rule *rule,
     size_t distinct = 0;
     for (size_t i = 0; i < count; i++) {
         struct cw_found *found;
-        size_t n = cw_path_values(rule->field, &window[i].fact->event, w->arena, &found);
+        size_t n = cw_path_values(rule->criteria[0].field->paths[0], &window[i].fact->event,
+                                  w->arena, &found);
         for (size_t f = 0; f < n; f++) {
-            struct cw_id id = value_id(w, rule, rule->field, window[i].fact, &found[f]);
+            struct cw_id id =
+                value_id(w, rule, rule->criteria[0].field->paths[0], window[i].fact, &found[f]);
             size_t at = 0;
             while (at < distinct && !cw_id_eq(seen[at], id))
                 at++;
@@ -1419,7 +1444,8 @@ static void define_windows(struct world *w, const struct cw_rule *rule, const st
         for (oldest[i] = 0; m[oldest[i]].fact->time <= m[i].fact->time - rule->timespan;)
             oldest[i]++;
         values[i] = window_value(w, rule, m + oldest[i], i + 1 - oldest[i]);
-        satisfied[i] = rule->above ? values[i] > rule->threshold : values[i] >= rule->threshold;
+        satisfied[i] = rule->criteria[0].above ? values[i] > rule->criteria[0].threshold
+                                               : values[i] >= rule->criteria[0].threshold;
         cells[i] = cw_floor_div(m[i].fact->time, rule->cell_span);
     }
     for (size_t i = 0; i < count; i++) {
@@ -1543,7 +1569,7 @@ static void all_kinds_of_rules(struct world *w)
 {
     static const char phone[] = "party.contact.id.phone", person[] = "party.person.entity";
     count_rule(w, "online_ad", phone, CW_MATCH_RAW, 3, 10, 0);
-    count_rule(w, "online_ad", phone, CW_MATCH_RAW, 2, 4, 15)->above = true;
+    criterion(count_rule(w, "online_ad", phone, CW_MATCH_RAW, 2, 4, 15))->above = true;
     value_rule(w, "online_ad", phone, CW_MATCH_RAW, "country", 2, 8);
     value_rule(w, "online_ad", phone, CW_MATCH_RAW, person, 3, 12);
     value_rule(w, "online_ad", phone, CW_MATCH_EXACT, person, 3, 12);

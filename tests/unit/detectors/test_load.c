@@ -61,13 +61,13 @@ static void a_value_count_has_its_key_field_window_and_cell(void **state)
     assert_int_equal(rule->level, CW_LEVEL_HIGH);
     assert_int_equal(rule->match, CW_MATCH_RAW);
     assert_int_equal(rule->group_by_count, 1);
-    assert_int_equal(rule->group_by[0].scope, CW_PATH_PARTY);
-    assert_int_equal(rule->group_by[0].what, CW_WHAT_ID);
-    assert_text(rule->group_by[0].role, "contact");
-    assert_text(rule->group_by[0].id_kind, "phone");
-    assert_int_equal(rule->field->what, CW_WHAT_ENTITY);
-    assert_false(rule->above);
-    assert_int_equal(rule->threshold, 3);
+    assert_int_equal(rule->group_by[0].paths[0]->scope, CW_PATH_PARTY);
+    assert_int_equal(rule->group_by[0].paths[0]->what, CW_WHAT_ID);
+    assert_text(rule->group_by[0].paths[0]->role, "contact");
+    assert_text(rule->group_by[0].paths[0]->id_kind, "phone");
+    assert_int_equal(rule->criteria[0].field->paths[0]->what, CW_WHAT_ENTITY);
+    assert_false(rule->criteria[0].above);
+    assert_int_equal(rule->criteria[0].threshold, 3);
     assert_int_equal(rule->timespan, 30 * CW_DAY);
     assert_int_equal(rule->suppress_for, 56 * CW_DAY);
     assert_int_equal(rule->cell_span, 56 * CW_DAY);
@@ -95,8 +95,8 @@ static void an_event_count_takes_several_types_and_resolves_entities(void **stat
     assert_int_equal(rule->selections[1]->type,
                      cw_type_by_name(cw_cstr("border_crossing"))->number);
     assert_int_equal(rule->match, CW_MATCH_RESOLVED);
-    assert_true(rule->above);
-    assert_null(rule->field);
+    assert_true(rule->criteria[0].above);
+    assert_null(rule->criteria[0].field);
     assert_int_equal(rule->suppress_for, 0);
     assert_int_equal(rule->keep, 50);
     assert_int_equal(rule->cell_span, 12 * CW_HOUR);
