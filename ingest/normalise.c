@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "ingest/identifier_parts.h"
+#include "ingest/mrz.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
@@ -509,6 +510,47 @@ static bool write_amount_eur(const struct cw_normaliser *n, struct cw_event *eve
     return cents->present;
 }
 
+/* A party's birth date out of its document's zone, where it states none. */
+static void add_birth_date(struct cw_normaliser *n, const struct cw_event *event,
+                           struct cw_part *party, const struct cw_mrz *mrz)
+{
+    cw_str date;
+    int64_t day = cw_floor_div(event->event_time + event->tz_offset * CW_MINUTE, CW_DAY);
+    if (party->birth_date_count != 0 || !cw_str_is(party->kind, "person") ||
+        !cw_mrz_birth_date(mrz, day, n->arena, &date))
+        return;
+    party->birth_dates = cw_arena_alloc(n->arena, sizeof(*party->birth_dates));
+    party->birth_dates[party->birth_date_count++] = date;
+}
+
+/*
+ * A machine-readable zone that holds becomes the identifier that it states, and is kept as what was
+ * stated. A visa's stays what it is, for it identifies nobody; so does one that does not hold.
+ */
+static void rewrite_mrz(struct cw_normaliser *n, const struct cw_event *event, struct cw_part *part,
+                        bool party, struct cw_identifier *id)
+{
+    struct cw_mrz mrz;
+    cw_str value = absent;
+    cw_str issuer = absent;
+    const char *fault = cw_mrz_read(id->value, n->arena, &mrz);
+    if (fault == NULL && mrz.kind != NULL)
+        fault = cw_identifier_check(cw_id_kind_by_name(cw_cstr(mrz.kind)), mrz.number, mrz.issuer,
+                                    n->arena, &value, &issuer);
+    if (fault == NULL && party)
+        add_birth_date(n, event, part, &mrz);
+    if (fault == NULL && mrz.kind == NULL)
+        fault = "visa";
+    id->fault = cw_cstr(fault);
+    id->stated = absent;
+    if (fault != NULL)
+        return;
+    id->stated = cw_identifier_text(id->issuer, id->value, n->arena);
+    id->kind = cw_cstr(mrz.kind);
+    id->value = value;
+    id->issuer = issuer;
+}
+
 static void rewrite(struct cw_normaliser *n, struct cw_event *event,
                     const struct cw_contract *contract)
 {
@@ -521,8 +563,12 @@ static void rewrite(struct cw_normaliser *n, struct cw_event *event,
     for (size_t p = 0; p < cw_event_part_count(event); p++) {
         bool party = p < event->party_count;
         struct cw_part *part = party ? &event->parties[p] : &event->objects[p - event->party_count];
-        for (size_t i = 0; i < part->id_count; i++)
-            rewrite_identifier(n, part, party, &part->ids[i]);
+        for (size_t i = 0; i < part->id_count; i++) {
+            if (cw_str_is(part->ids[i].kind, "mrz"))
+                rewrite_mrz(n, event, part, party, &part->ids[i]);
+            else
+                rewrite_identifier(n, part, party, &part->ids[i]);
+        }
         for (size_t i = 0; i < part->name_count; i++)
             part->names[i].folded = cw_name_fold(part->names[i].full, n->arena);
     }
