@@ -174,8 +174,8 @@ static void body_json(struct cw_json *json, const struct cw_frame *frame, struct
     case CW_NAME:
         if (cw_named_get(frame, &named)) {
             static const char *const spaces[] = { "?",      "owner",       "type",
-                                                  "source", "restriction", "rule_set" };
-            cw_json_kcstr(json, "space", spaces[named.space <= CW_NAME_RULE_SET ? named.space : 0]);
+                                                  "source", "restriction", "rule_set", "basis", "rates" };
+            cw_json_kcstr(json, "space", spaces[named.space <= CW_NAME_RATES ? named.space : 0]);
             cw_json_kint(json, "number", named.number);
             cw_json_kstr(json, "name", named.text);
         }
