@@ -85,7 +85,7 @@ void cw_chain_time(struct cw_chain *chain, int64_t *ns, size_t count)
 static int64_t clock_ns(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
