@@ -426,6 +426,8 @@ static struct cw_rules *make(struct cw_loader *loader, struct cw_buf *errors)
     size_t findings = 0;
     for (size_t i = 0; i < loader->source_count; i++)
         findings += loader->sources[i]->finding_count;
+    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
+        findings += list->source->finding_count;
     if (findings == 0 && loader->document_count == 0 && loader->source_count != 0) {
         cw_source_error(loader->sources[0], 0, 0, "no rule here: expected at least one document");
         findings++;
@@ -434,6 +436,8 @@ static struct cw_rules *make(struct cw_loader *loader, struct cw_buf *errors)
         return rules;
     for (size_t i = 0; i < loader->source_count; i++)
         cw_source_report(loader->sources[i], errors);
+    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
+        cw_source_report(list->source, errors);
     cw_arena_free(arena);
     return NULL;
 }
@@ -457,8 +461,7 @@ struct cw_rules *cw_rules_parse(const char *name, cw_str text, struct cw_buf *er
     return make(&loader, errors);
 }
 
-/* At most a byte more than a rule file may have: cw_yaml_read says that it is too large. */
-static void read_file(struct cw_source *source)
+void cw_source_read(struct cw_source *source, size_t max)
 {
     int fd = open(source->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
@@ -470,7 +473,7 @@ static void read_file(struct cw_source *source)
         source->cut = true;
     } else {
         struct cw_buf text = { 0 };
-        while (text.len <= CW_YAML_SIZE_MAX) {
+        while (text.len <= max) {
             ssize_t got = read(fd, cw_buf_reserve(&text, 65536), 65536);
             if (got < 0 && errno == EINTR)
                 continue;
@@ -482,7 +485,7 @@ static void read_file(struct cw_source *source)
                 break;
             text.len += (size_t)got;
         }
-        source->text = cw_arena_copy(source->arena, text.data, text.len);
+        source->text = cw_arena_copy(source->arena, text.data, text.len > max ? max + 1 : text.len);
         cw_buf_done(&text);
     }
     if (fd >= 0)
@@ -534,7 +537,12 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
     loader.sources =
         cw_arena_alloc(loader.arena, (size_t)(count > 0 ? count : 1) * sizeof(struct cw_source *));
     if (!is_directory) {
-        read_file(add_source(&loader, path));
+        cw_source_read(add_source(&loader, path), CW_YAML_SIZE_MAX);
+        const char *slash = strrchr(path, '/');
+        loader.lists =
+            slash == NULL
+                ? "lists"
+                : cw_arena_printf(loader.arena, "%.*s/lists", (int)(slash - path), path).ptr;
     } else if (count <= 0) {
         struct cw_source *source = add_source(&loader, path);
         if (count < 0)
@@ -543,11 +551,13 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
             cw_source_error(source, 0, 0, "no rule file here: expected *.yaml or *.yml");
         source->cut = true;
     }
+    size_t len = strlen(path);
+    const char *slash = len != 0 && path[len - 1] == '/' ? "" : "/";
+    if (is_directory)
+        loader.lists = cw_arena_printf(loader.arena, "%s%slists", path, slash).ptr;
     for (ssize_t i = 0; i < count; i++) {
-        size_t len = strlen(path);
-        const char *slash = len != 0 && path[len - 1] == '/' ? "" : "/";
         cw_str full = cw_arena_printf(loader.arena, "%s%s%s", path, slash, names[i]);
-        read_file(add_source(&loader, full.ptr));
+        cw_source_read(add_source(&loader, full.ptr), CW_YAML_SIZE_MAX);
         free(names[i]);
     }
     free(names);
