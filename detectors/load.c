@@ -367,6 +367,16 @@ static int by_id(const void *a, const void *b)
     return cw_str_cmp(((const struct cw_rule *)a)->id, ((const struct cw_rule *)b)->id);
 }
 
+static size_t count_findings(const struct cw_loader *loader)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < loader->source_count; i++)
+        count += loader->sources[i]->finding_count;
+    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
+        count += list->source->finding_count;
+    return count;
+}
+
 static void compile(struct cw_loader *loader, struct cw_rules *rules)
 {
     for (size_t i = 0; i < loader->document_count; i++) {
@@ -391,11 +401,14 @@ static void compile(struct cw_loader *loader, struct cw_rules *rules)
     rules->count = 0;
     for (size_t i = 0; i < loader->document_count; i++) {
         const struct cw_document *document = &loader->documents[i];
+        if (!document->alerts)
+            continue;
         struct cw_rule *rule = &rules->rules[rules->count];
-        if (document->alerts)
-            rules->count += document->is_correlation
-                                ? cw_correlation_compile(loader, document, rule)
-                                : cw_detection_rule(loader, document, rule);
+        bool on = document->is_correlation ? cw_correlation_compile(loader, document, rule)
+                                           : cw_detection_rule(loader, document, rule);
+        if (count_findings(loader) == 0)
+            cw_rule_digest(loader, document, rule);
+        rules->count += on;
     }
     if (rules->count != 0)
         qsort(rules->rules, rules->count, sizeof(*rules->rules), by_id);
@@ -423,17 +436,15 @@ static struct cw_rules *make(struct cw_loader *loader, struct cw_buf *errors)
     gather_documents(loader, roots);
     gather_names(loader);
     compile(loader, rules);
-    size_t findings = 0;
-    for (size_t i = 0; i < loader->source_count; i++)
-        findings += loader->sources[i]->finding_count;
-    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
-        findings += list->source->finding_count;
+    size_t findings = count_findings(loader);
     if (findings == 0 && loader->document_count == 0 && loader->source_count != 0) {
         cw_source_error(loader->sources[0], 0, 0, "no rule here: expected at least one document");
         findings++;
     }
-    if (findings == 0)
+    if (findings == 0) {
+        cw_rules_digest(loader, rules);
         return rules;
+    }
     for (size_t i = 0; i < loader->source_count; i++)
         cw_source_report(loader->sources[i], errors);
     for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
@@ -580,6 +591,8 @@ struct cw_id cw_rules_hash(const struct cw_rules *rules, const struct cw_secret 
     struct cw_buf buf = { 0 };
     cw_enc_str(&buf, cw_cstr("rules"));
     cw_enc_str(&buf, rules->text);
+    if (rules->lists.len != 0)
+        cw_enc_str(&buf, rules->lists);
     struct cw_id id = cw_id_leaving(secret, &buf);
     cw_buf_done(&buf);
     return id;

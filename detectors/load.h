@@ -170,5 +170,9 @@ bool cw_detection_rule(struct cw_loader *loader, const struct cw_document *docum
 /** What the crosswatch block says (`map` may be NULL: it says nothing). */
 void cw_crosswatch_read(struct cw_loader *loader, struct cw_source *source,
                         const struct cw_yaml *map, struct cw_rule *rule) CW_NONNULL(1, 2, 4);
+/** Fills the hashes of a rule without mistakes, and the lists that it reads. */
+void cw_rule_digest(struct cw_loader *loader, const struct cw_document *document,
+                    struct cw_rule *rule) CW_NONNULL(1, 2, 3);
+void cw_rules_digest(struct cw_loader *loader, struct cw_rules *rules) CW_NONNULL(1, 2);
 
 #endif

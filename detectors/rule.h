@@ -26,7 +26,7 @@ enum cw_path_what {
     CW_WHAT_KIND,   /* party: person, organisation; object: `type` */
     CW_WHAT_ID,     /* id.KIND: valid identifiers of that kind */
     CW_WHAT_ENTITY, /* the entity (or core) of the part's record */
-    CW_WHAT_KEY,    /* object: each valid one-of-a-kind identifier (object.ROLE.key) */
+    CW_WHAT_KEY,    /* each valid one-of-a-kind identifier (object.ROLE.key, ROLE.id.any) */
     CW_WHAT_EVENT   /* the event itself: the key of a detection with a level of its own */
 };
 
@@ -169,7 +169,8 @@ struct cw_rules {
     size_t count;
     struct cw_selection *selections;
     size_t selection_count;
-    cw_str text; /* all files' text one after the other, for the hash */
+    cw_str text;  /* all files' text one after the other, for the hash */
+    cw_str lists; /* "NAME=SHA256 …" of all lists that are read, sorted */
 };
 
 #endif
