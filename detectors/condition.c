@@ -176,14 +176,15 @@ static void none_fits(struct parser *parser, bool all)
                       "no others");
         return;
     }
-    const char *nearest = cw_source_full(parser->source)
+    bool hidden = parser->word.ptr[0] == '_';
+    const char *nearest = hidden || cw_source_full(parser->source)
                               ? NULL
                               : cw_nearest(parser->word, parser->names, parser->name_count);
     cw_yaml_error(parser->source, parser->node, parser->token_at, "%s fits no selection%s%s%s",
                   cw_quote(arena, parser->word),
-                  nearest != NULL              ? ": did you mean \""
-                  : parser->word.ptr[0] == '_' ? ": names that begin with _ are left out"
-                                               : "",
+                  hidden            ? ": names that begin with _ are left out"
+                  : nearest != NULL ? ": did you mean \""
+                                    : "",
                   nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
 }
 
