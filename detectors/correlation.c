@@ -12,7 +12,7 @@ static const char *const document_keys[] = {
 static const char *const correlation_keys[] = { "type",     "rules",     "on",    "group-by",
                                                 "timespan", "condition", "match", "lookback" };
 static const char *const condition_keys[] = { "gte", "gt", "field" };
-static const char *const crosswatch_keys[] = { "suppress", "evidence" };
+static const char *const crosswatch_keys[] = { "suppress", "evidence", "tests" };
 static const char *const suppress_keys[] = { "for" };
 static const char *const evidence_keys[] = { "keep" };
 static const char *const types[] = { "event_count", "value_count", "standing" };

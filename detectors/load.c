@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "detectors/rule_tests.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
 
@@ -335,6 +336,16 @@ static int by_id(const void *a, const void *b)
     return cw_str_cmp(((const struct cw_rule *)a)->id, ((const struct cw_rule *)b)->id);
 }
 
+static void read_tests(struct cw_loader *loader, struct cw_rule *rule)
+{
+    const struct cw_document *document =
+        rule->id.len != 0 ? cw_loader_find(loader, rule->id) : NULL;
+    if (document == NULL)
+        return; /* a rule without an id: noted */
+    rule->root = document->root;
+    cw_rule_tests_compile(loader, document, rule);
+}
+
 static void compile(struct cw_loader *loader, struct cw_rules *rules)
 {
     for (size_t i = 0; i < loader->document_count; i++) {
@@ -362,6 +373,8 @@ static void compile(struct cw_loader *loader, struct cw_rules *rules)
         if (loader->documents[i].is_correlation)
             cw_correlation_compile(loader, &loader->documents[i], &rules->rules[at++]);
     }
+    for (size_t i = 0; i < rules->count; i++)
+        read_tests(loader, &rules->rules[i]);
     if (rules->count != 0)
         qsort(rules->rules, rules->count, sizeof(*rules->rules), by_id);
     for (size_t i = 0; i < rules->count; i++)
