@@ -9,8 +9,9 @@
 #include "operators/runtime/time.h"
 
 static const char *const detection_keys[] = {
-    "title",  "name", "id",       "status",  "description",    "references", "tags",
-    "author", "date", "modified", "license", "falsepositives", "logsource",  "detection",
+    "title",     "name",      "id",    "status",     "description", "references",
+    "tags",      "author",    "date",  "modified",   "license",     "falsepositives",
+    "logsource", "detection", "level", "crosswatch",
 };
 static const char *const logsource_keys[] = { "category" };
 static const char *const reserved[] = { "and", "or", "not", "of", "them", "all" };
@@ -447,19 +448,14 @@ void cw_detection_compile(struct cw_loader *loader, struct cw_document *document
     struct cw_source *source = document->source;
     struct compiler compiler = { .loader = loader, .source = source };
     const struct cw_yaml *root = document->root;
-    const struct cw_yaml *level = cw_yaml_get(root, "level");
-    if (level != NULL)
-        cw_yaml_error(
-            source, level->key, 0,
-            "a detection does not alert by itself: a correlation must raise the alert, and "
-            "the level belongs there");
-    const char *known[sizeof(detection_keys) / sizeof(detection_keys[0]) + 1];
-    memcpy(known, detection_keys, sizeof(detection_keys));
-    size_t known_count = sizeof(detection_keys) / sizeof(detection_keys[0]);
-    if (level != NULL)
-        known[known_count++] = "level"; /* said already */
-    cw_check_keys(source, root, "a detection", known, known_count);
-    if (cw_yaml_get(root, "name") == NULL && cw_yaml_get(root, "id") == NULL)
+    size_t known = sizeof(detection_keys) / sizeof(detection_keys[0]);
+    cw_check_keys(source, root, "a detection", detection_keys, known);
+    const struct cw_yaml *crosswatch = cw_yaml_get(root, "crosswatch");
+    if (crosswatch != NULL && !document->alerts)
+        cw_yaml_error(source, crosswatch->key, 0,
+                      "crosswatch is for what alerts, a correlation or a detection with a level: "
+                      "this one only selects");
+    if (cw_yaml_get(root, "name") == NULL && cw_yaml_get(root, "id") == NULL && !document->alerts)
         cw_yaml_error(source, root, 0,
                       "expected a name (or an id), by which correlations call this detection");
     compiler.type = read_type(&compiler, root);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "detectors/rule_tests.h"
+#include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
 
@@ -89,6 +90,36 @@ void cw_check_keys(struct cw_source *source, const struct cw_yaml *map, const ch
         bool found = false;
         for (size_t i = 0; i < count && !found; i++)
             found = cw_str_is(item->key->text, known[i]);
+        if (found)
+            continue;
+        cw_str what = cw_arena_printf(source->arena, "key of %s,", where);
+        cw_unknown(source, item->key, what.ptr, known, count);
+    }
+}
+
+void cw_check_keys_but(struct cw_source *source, const struct cw_yaml *map, const char *where,
+                       const char *const *known, size_t count, const char *const *later,
+                       size_t later_count)
+{
+    const char *all[64];
+    CW_CHECK(count + later_count <= COUNT(all));
+    memcpy(all, known, count * sizeof(*all));
+    memcpy(all + count, later, later_count * sizeof(*all));
+    for (size_t i = 0; i < later_count; i++) {
+        const struct cw_yaml *item = cw_yaml_get(map, later[i]);
+        if (item == NULL)
+            continue;
+        struct cw_buf list = { 0 };
+        for (size_t j = 0; j < count; j++)
+            cw_buf_printf(&list, "%s%s", j != 0 ? ", " : "", known[j]);
+        cw_yaml_error(source, item->key, 0, "%s is not supported in %s: there %s %.*s", later[i],
+                      where, count == 1 ? "is" : "are", (int)list.len, (const char *)list.data);
+        cw_buf_done(&list);
+    }
+    for (const struct cw_yaml *item = map->first; item != NULL; item = item->next) {
+        bool found = false;
+        for (size_t i = 0; i < count + later_count && !found; i++)
+            found = cw_str_is(item->key->text, all[i]);
         if (found)
             continue;
         cw_str what = cw_arena_printf(source->arena, "key of %s,", where);
@@ -218,6 +249,7 @@ static bool classify(struct cw_document *document)
     const struct cw_yaml *detection = cw_yaml_get(root, kinds[0]);
     const struct cw_yaml *correlation = cw_yaml_get(root, kinds[1]);
     document->is_correlation = correlation != NULL;
+    document->alerts = document->is_correlation || cw_yaml_get(root, "level") != NULL;
     if (detection != NULL && correlation != NULL) {
         cw_yaml_error(source, correlation->key, 0,
                       "a document is a detection or a correlation, not both: put --- between them");
@@ -336,23 +368,12 @@ static int by_id(const void *a, const void *b)
     return cw_str_cmp(((const struct cw_rule *)a)->id, ((const struct cw_rule *)b)->id);
 }
 
-static void read_tests(struct cw_loader *loader, struct cw_rule *rule)
-{
-    const struct cw_document *document =
-        rule->id.len != 0 ? cw_loader_find(loader, rule->id) : NULL;
-    if (document == NULL)
-        return; /* a rule without an id: noted */
-    rule->root = document->root;
-    cw_rule_tests_compile(loader, document, rule);
-}
-
 static void compile(struct cw_loader *loader, struct cw_rules *rules)
 {
     for (size_t i = 0; i < loader->document_count; i++) {
-        if (loader->documents[i].is_correlation)
-            rules->count++;
-        else
-            rules->selection_count++;
+        const struct cw_document *document = &loader->documents[i];
+        rules->count += document->alerts;
+        rules->selection_count += !document->is_correlation;
     }
     rules->selections =
         cw_arena_alloc(rules->arena, rules->selection_count * sizeof(*rules->selections));
@@ -368,13 +389,18 @@ static void compile(struct cw_loader *loader, struct cw_rules *rules)
                 document->name != NULL ? document->name->text : document->id->text;
         cw_detection_compile(loader, document);
     }
-    at = 0;
+    rules->count = 0;
     for (size_t i = 0; i < loader->document_count; i++) {
-        if (loader->documents[i].is_correlation)
-            cw_correlation_compile(loader, &loader->documents[i], &rules->rules[at++]);
+        const struct cw_document *document = &loader->documents[i];
+        struct cw_rule *rule = &rules->rules[rules->count];
+        if (!document->alerts)
+            continue;
+        bool runs = document->is_correlation ? cw_correlation_compile(loader, document, rule)
+                                             : cw_detection_rule(loader, document, rule);
+        rule->root = document->root;
+        cw_rule_tests_compile(loader, document, rule);
+        rules->count += runs;
     }
-    for (size_t i = 0; i < rules->count; i++)
-        read_tests(loader, &rules->rules[i]);
     if (rules->count != 0)
         qsort(rules->rules, rules->count, sizeof(*rules->rules), by_id);
     for (size_t i = 0; i < rules->count; i++)

@@ -27,6 +27,7 @@ struct cw_document {
     const struct cw_yaml *id;
     const struct cw_yaml *title;
     struct cw_selection *selection; /* detection: type 0 until it is known */
+    bool alerts;                    /* a correlation, or a detection that has a level */
 };
 
 struct cw_document_name {
@@ -52,6 +53,10 @@ const struct cw_document *cw_loader_find(const struct cw_loader *loader, cw_str 
  */
 void cw_check_keys(struct cw_source *source, const struct cw_yaml *map, const char *where,
                    const char *const *known, size_t count) CW_NONNULL(1, 2, 3, 4);
+/** The same, and says of those among `later` that the language has them and this program not. */
+void cw_check_keys_but(struct cw_source *source, const struct cw_yaml *map, const char *where,
+                       const char *const *known, size_t count, const char *const *later,
+                       size_t later_count) CW_NONNULL(1, 2, 3, 4, 6);
 /** Whether the node (which may be NULL: false, and nothing noted) is of the kind; notes if not. */
 bool cw_is_map(struct cw_source *source, const struct cw_yaml *node, const char *what);
 bool cw_is_list(struct cw_source *source, const struct cw_yaml *node, const char *what);
@@ -78,10 +83,23 @@ bool cw_condition_parse(struct cw_source *source, const struct cw_yaml *node,
                         const char *const *names, size_t name_count, bool *used,
                         struct cw_condition *out) CW_MUST_USE CW_NONNULL(1, 2, 6);
 
+/** A whole number from 1 to `max`. False: noted. */
+bool cw_read_count(struct cw_source *source, const struct cw_yaml *node, const char *what,
+                   int64_t max, int64_t *out) CW_MUST_USE CW_NONNULL(1, 2, 3, 5);
+/** A duration of `min` or more. False: noted. */
+bool cw_read_span(struct cw_source *source, const struct cw_yaml *node, const char *what,
+                  int64_t min, const char *min_text, int64_t *out) CW_NONNULL(1, 2, 3, 5, 6);
+
 /** Fills document->selection. */
 void cw_detection_compile(struct cw_loader *loader, struct cw_document *document) CW_NONNULL(1, 2);
-/** Fills `rule`, but for its number. */
-void cw_correlation_compile(struct cw_loader *loader, const struct cw_document *document,
-                            struct cw_rule *rule) CW_NONNULL(1, 2, 3);
+/** Fills `rule`, but for its number. False: it is switched off, and in no set. */
+bool cw_correlation_compile(struct cw_loader *loader, const struct cw_document *document,
+                            struct cw_rule *rule) CW_MUST_USE CW_NONNULL(1, 2, 3);
+/** The same from a detection that has a level, once it is compiled. */
+bool cw_detection_rule(struct cw_loader *loader, const struct cw_document *document,
+                       struct cw_rule *rule) CW_MUST_USE CW_NONNULL(1, 2, 3);
+/** What the crosswatch block says (`map` may be NULL: it says nothing). */
+void cw_crosswatch_read(struct cw_loader *loader, struct cw_source *source,
+                        const struct cw_yaml *map, struct cw_rule *rule) CW_NONNULL(1, 2, 4);
 
 #endif

@@ -83,7 +83,7 @@ bool cw_selection_holds(const struct cw_selection *selection, const struct cw_ev
 
 enum cw_rule_type { CW_RULE_EVENT_COUNT, CW_RULE_VALUE_COUNT, CW_RULE_VALUE_SUM, CW_RULE_STANDING };
 
-enum cw_rule_mode { CW_MODE_LIVE, CW_MODE_SHADOW }; /* `off` is not loaded */
+enum cw_rule_mode { CW_MODE_LIVE, CW_MODE_SHADOW, CW_MODE_OFF }; /* off: never in a set */
 
 /* One place of the key, or what is counted: a path for each selection of the rule, which are the
  * same unless an alias joins different ones ($phone: {ads: …, bookings: …}). */
@@ -148,7 +148,8 @@ struct cw_rule {
 
 struct cw_rules {
     struct cw_arena *arena;
-    struct cw_rule *rules; /* correlations, by number */
+    struct cw_rule
+        *rules; /* what can alert, by number: correlations, and detections with a level */
     size_t count;
     struct cw_selection *selections;
     size_t selection_count;
