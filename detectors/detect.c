@@ -17,7 +17,8 @@ static void name_totals(struct cw_totals *totals)
         "detect.missing_key",   "detect.weak_key",      "detect.over_product",
         "detect.unmatched",     "detect.lines",         "detect.values",
         "detect.records",       "detect.entries",       "detect.entries_scanned",
-        "detect.scanned_le_1k", "detect.scanned_gt_1k",
+        "detect.scanned_le_1k", "detect.scanned_gt_1k", "detect.facts",
+        "detect.keys",          "detect.negative_sums",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         *cw_total(totals, names[i]) = 0;
@@ -30,8 +31,8 @@ struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_
     detect->rules = rules;
     detect->arena = cw_arena_new();
     detect->compiled = cw_arena_new();
-    cw_engine_state_init(detect);
     cw_engine_compile(detect);
+    cw_engine_state_init(detect);
     name_totals(&detect->totals);
     detect->of_members = cw_total(&detect->totals, "detect.members");
     detect->of_missing = cw_total(&detect->totals, "detect.missing_key");
@@ -39,6 +40,7 @@ struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_
     detect->of_cut = cw_total(&detect->totals, "detect.over_product");
     detect->of_unmatched = cw_total(&detect->totals, "detect.unmatched");
     detect->of_scanned = cw_total(&detect->totals, "detect.entries_scanned");
+    detect->of_negative = cw_total(&detect->totals, "detect.negative_sums");
     return detect;
 }
 
@@ -47,20 +49,16 @@ static void detect_free(void *self)
     struct cw_detect *detect = self;
     if (detect == NULL)
         return;
-    for (size_t type = 0; type <= CW_TYPES_MAX; type++)
-        free(detect->readers[type]);
-    free(detect->members);
-    free(detect->notices);
-    free(detect->counts);
     struct cw_buf *bufs[] = {
         &detect->tick.dirty,   &detect->tick.touched, &detect->tick.work, &detect->tick.scanned,
         &detect->tick.pending, &detect->tick.rows,    &detect->merged[0], &detect->merged[1],
-        &detect->bounds,       &detect->events,       &detect->spans,     &detect->standing,
+        &detect->bounds,       &detect->members,      &detect->spans,     &detect->standing,
         &detect->encoded,
     };
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
         cw_buf_done(bufs[i]);
     cw_engine_state_done(detect);
+    cw_engine_compile_done(detect);
     cw_arena_free(detect->compiled);
     cw_arena_free(detect->arena);
     free(detect);
@@ -73,15 +71,32 @@ const struct cw_totals *cw_detect_totals(const struct cw_detect *detect)
 
 /* --- events --- */
 
-static bool selected(struct cw_detect *detect, const struct cw_selection *const *selections,
-                     size_t count, const struct cw_sight *sight)
+static bool holds(struct cw_detect *detect, uint32_t number, const struct cw_sight *sight)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (selections[i]->type == sight->frame->type &&
-            cw_selection_holds(selections[i], sight->event, detect->arena))
-            return true;
+    struct cw_asked *asked = &detect->asked[number];
+    if (asked->selection->type != sight->frame->type)
+        return false;
+    if (asked->event != detect->serial) {
+        asked->event = detect->serial;
+        asked->holds = cw_selection_holds(asked->selection, sight->event, detect->arena);
     }
-    return false;
+    return asked->holds;
+}
+
+/* Which sets of paths the event is read by; false if no selection holds. */
+static bool selected(struct cw_detect *detect, const uint32_t *asked, size_t count,
+                     size_t set_count, struct cw_sight *sight)
+{
+    sight->sets = detect->sets;
+    sight->set_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!holds(detect, asked[i], sight))
+            continue;
+        detect->sets[sight->set_count++] = set_count > 1 ? i : 0;
+        if (set_count == 1)
+            break;
+    }
+    return sight->set_count != 0;
 }
 
 static void count_brought(struct cw_detect *detect, const struct cw_brought *brought)
@@ -90,6 +105,7 @@ static void count_brought(struct cw_detect *detect, const struct cw_brought *bro
     *detect->of_missing += (int64_t)brought->missing;
     *detect->of_weak += (int64_t)brought->weak;
     *detect->of_cut += brought->cut;
+    *detect->of_negative += (int64_t)brought->negative;
 }
 
 static int64_t time_field(const struct cw_event *event, const char *name, int64_t absent)
@@ -113,40 +129,27 @@ static void read_notice(const struct cw_rule *rule, const struct cw_sight *sight
 }
 
 static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
-                     const struct cw_sight *sight)
+                     struct cw_sight *sight)
 {
     const struct cw_rule *rule = cw_rule_at(detect, reader->rule);
+    const struct cw_plan *plan = &detect->plans[reader->rule];
     int8_t sign = sight->frame->sign;
     struct cw_brought brought;
     if (reader->stands) {
-        if (!selected(detect, rule->on, rule->on_count, sight))
+        if (!selected(detect, plan->asked_on, rule->on_count, 1, sight))
             return;
         int64_t from, until;
         read_notice(rule, sight, &from, &until);
-        cw_engine_brought(detect, rule, detect->notices[rule->number], sight, &brought);
+        cw_engine_brought(detect, rule, plan->notices, sight, &brought);
         cw_engine_notice(detect, rule, sight, &brought, from, until, sign);
     } else {
-        if (!selected(detect, rule->selections, rule->selection_count, sight))
+        if (!selected(detect, plan->asked, rule->selection_count, plan->set_count, sight))
             return;
-        cw_engine_brought(detect, rule, detect->members[rule->number], sight, &brought);
+        cw_engine_brought(detect, rule, plan->keys, sight, &brought);
         cw_engine_member(detect, rule, sight, &brought, sign);
     }
     if (sign > 0)
         count_brought(detect, &brought);
-}
-
-/* What link said of each part; and it is the truth of now for each record. */
-static void read_links(struct cw_detect *detect, struct cw_sight *sight)
-{
-    size_t count;
-    const struct cw_link_entry *links = cw_frame_links(sight->frame, &count);
-    sight->part_count = cw_event_part_count(sight->event);
-    sight->links = cw_arena_alloc(detect->arena, sight->part_count * sizeof(*sight->links));
-    for (size_t i = 0; i < count; i++) {
-        if (links[i].part < sight->part_count)
-            sight->links[links[i].part] = &links[i];
-        cw_engine_belongs(detect, links[i].record, links[i].core, links[i].entity);
-    }
 }
 
 static int damaged(const struct cw_frame *frame)
@@ -167,10 +170,11 @@ static int on_event(struct cw_detect *detect, const struct cw_frame *frame)
     cw_arena_reset(detect->arena);
     if (!cw_event_read(&event, cw_frame_body(frame), frame->body_length, detect->arena))
         return damaged(frame);
+    detect->serial++;
     struct cw_sight sight = { .frame = frame, .event = &event };
-    read_links(detect, &sight);
     for (size_t i = 0; i < count; i++)
         for_rule(detect, &detect->readers[frame->type][i], &sight);
+    cw_engine_leave(detect, &sight);
     return CW_EXIT_OK;
 }
 
@@ -182,7 +186,7 @@ static int on_moved(struct cw_detect *detect, const struct cw_frame *frame)
     if (!cw_moved_get(frame, &moved))
         return damaged(frame);
     for (size_t i = 0; i < moved.record_count; i++)
-        cw_engine_belongs(detect, moved.records[i], moved.core_to, moved.entity_to);
+        cw_engine_belongs(detect, moved.records[i], moved.core_to, moved.entity_to, moved.basis);
     return CW_EXIT_OK;
 }
 
@@ -208,6 +212,8 @@ static int on_close(struct cw_detect *detect, const struct cw_frame *frame, stru
     *cw_total(&detect->totals, "detect.entries") = detect->entry_count;
     *cw_total(&detect->totals, "detect.values") = detect->things.live;
     *cw_total(&detect->totals, "detect.records") = detect->records.live;
+    *cw_total(&detect->totals, "detect.facts") = detect->facts.live;
+    *cw_total(&detect->totals, "detect.keys") = detect->raws.live;
     for (size_t i = 0; i < detect->totals.count; i++)
         *cw_total(&close.totals, detect->totals.of[i].name) = detect->totals.of[i].value;
     detect->encoded.len = 0;
