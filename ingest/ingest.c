@@ -79,6 +79,7 @@ struct cw_ingest {
     uint32_t restriction_count;
     size_t restriction_bytes;
     struct cw_map statements; /* by what events state; decides nothing, and is emptied when full */
+    char rates[CW_ID_HEX]; /* the hash that the log names; "": none yet */
 
     int64_t greatest; /* time_lo over everything admitted */
     int64_t retention;
@@ -156,6 +157,9 @@ static void note_name(struct cw_ingest *ingest, const struct cw_frame *frame)
         made->number = named.number;
         ingest->restriction_count = named.number;
         ingest->restriction_bytes += named.text.len;
+    } else if (named.space == CW_NAME_RATES && named.text.len < sizeof(ingest->rates)) {
+        memcpy(ingest->rates, named.text.ptr, named.text.len);
+        ingest->rates[named.text.len] = '\0';
     }
 }
 
@@ -174,6 +178,8 @@ static void note_event(struct cw_ingest *ingest, struct feed *feed, const struct
     ++*ingest->events;
     if (type != NULL)
         ++*total_of_type(ingest, type);
+    if ((frame->flags & CW_NO_RATE) != 0)
+        ++*cw_total(&ingest->totals, "ingest.no_rate");
     ingest->since_tick++;
     ingest->tick_after_end = false;
     if (frame->time_lo > ingest->greatest)
@@ -280,6 +286,12 @@ static void introduce_types(struct cw_ingest *ingest)
         uint16_t number = (uint16_t)(ingest->types_named + 1);
         append_name(ingest, CW_NAME_TYPE, number, cw_cstr(cw_type_by_number(number)->name));
     }
+}
+
+static void introduce_rates(struct cw_ingest *ingest)
+{
+    if (ingest->rates[0] == '\0')
+        append_name(ingest, CW_NAME_RATES, 1, cw_cstr(cw_rates_hash(ingest->settings.rates)));
 }
 
 static void introduce_source(struct cw_ingest *ingest, const struct feed *feed)
@@ -560,6 +572,7 @@ enum cw_step cw_ingest_step(struct cw_ingest *ingest)
     if (ingest->ended)
         return CW_STEP_ENDED;
     introduce_types(ingest);
+    introduce_rates(ingest);
     if (ingest->since_tick >= ingest->settings.tick_every) {
         append_tick(ingest);
         return CW_STEP_MORE;
@@ -616,9 +629,17 @@ static bool read_log(struct cw_ingest *ingest)
     return false;
 }
 
-/* What was begun must be ended, and what is ended takes nothing more. */
+/* What was begun must be ended, what is ended takes nothing more, and amounts go by one list. */
 static bool fits_log(const struct cw_ingest *ingest)
 {
+    const char *rates = cw_rates_hash(ingest->settings.rates);
+    if (ingest->rates[0] != '\0' && strcmp(ingest->rates, rates) != 0) {
+        cw_error("the log was begun with another list of rates (hash %s, this one %s), under which "
+                 "equal events had other amounts; give that list with --rates, or name another "
+                 "--log",
+                 ingest->rates, rates);
+        return false;
+    }
     for (size_t i = 0; ingest->ended && i < ingest->feed_count; i++) {
         if (ingest->feeds[i].number == 0) {
             cw_error("source %s: the log has ended without it; nothing can be added to an ended "
@@ -689,6 +710,8 @@ struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *l
     ingest->secret = secret;
     ingest->log = log;
     ingest->settings = *settings;
+    if (ingest->settings.rates == NULL)
+        ingest->settings.rates = cw_rates_shipped();
     ingest->greatest = CW_TIME_MIN;
     ingest->retention = CW_TIME_MIN;
     ingest->named = cw_new(struct named);
@@ -702,6 +725,7 @@ struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *l
     if (settings->counters != NULL)
         ingest->page = cw_counters_open(settings->counters, "ingest");
     ingest->normaliser = cw_normaliser_new(secret);
+    cw_normaliser_rates(ingest->normaliser, ingest->settings.rates);
     give_feeds(ingest, sources);
     if (!read_log(ingest) || !fits_log(ingest) || !open_letters(ingest)) {
         cw_ingest_free(ingest);

@@ -26,6 +26,17 @@ enum {
     CW_GEN_DELAY_MAX = (CW_GEN_LATENESS_DAYS - 2) * CW_GEN_DAY
 };
 
+/* Rules by their place in cw_generate_rule. */
+enum cw_gen_rule {
+    CW_GEN_PHONE,
+    CW_GEN_WANTED,
+    CW_GEN_LISTED,
+    CW_GEN_BIRTH_DATES,
+    CW_GEN_STRUCTURING,
+    CW_GEN_FAN_IN,
+    CW_GEN_DEVICE
+};
+
 /* xoshiro256**, seeded by splitmix64. */
 struct cw_gen_rng {
     uint64_t s[4];
