@@ -495,7 +495,7 @@ static bool set_fields(struct compiler *compiler, const struct cw_yaml *node,
     event->detail_type = type;
     event->detail = cw_arena_alloc(compiler->arena, CW_TYPE_FIELDS_MAX * sizeof(*event->detail));
     for (size_t i = 0; i < type->field_count; i++) {
-        if (type->fields[i].has_default)
+        if (type->fields[i].has_default && !type->fields[i].nullable)
             event->detail[i] =
                 (struct cw_value){ .present = true, .number = type->fields[i].default_long };
     }
