@@ -26,6 +26,7 @@ struct field {
 struct said {
     const struct field *fields;
     size_t count;
+    bool broken; /* some of it was noted: nothing is said of what is missing */
 };
 
 struct compiler {
@@ -346,10 +347,10 @@ static bool read_said(struct compiler *compiler, const struct cw_yaml *node,
         fields[at] = field;
         count += at == count;
     }
-    *out = (struct said){ fields, count };
+    *out = (struct said){ fields, count, first->broken || !good };
     if (first->fields == NULL)
         compiler->first[type->number] = *out;
-    return good;
+    return !out->broken;
 }
 
 /* ---- to an event ---- */
@@ -471,24 +472,19 @@ static void set_parts(struct compiler *compiler, const struct said *said, struct
     }
 }
 
-/* False: noted. */
-static bool check_detail(struct compiler *compiler, const struct cw_yaml *node,
+static void check_detail(struct compiler *compiler, const struct cw_yaml *node,
                          const struct cw_event *event)
 {
     const struct cw_type *type = event->type;
-    bool good = true;
     for (size_t i = 0; i < type->field_count; i++) {
         const struct cw_field *field = &type->fields[i];
-        if (event->detail[i].present || field->nullable || field->has_default)
-            continue;
-        cw_yaml_error(compiler->source, node, 0, "expected %s.%s: every %s states it",
-                      type->short_name, field->name, type->name);
-        good = false;
+        if (!event->detail[i].present && !field->nullable && !field->has_default)
+            cw_yaml_error(compiler->source, node, 0, "expected %s.%s: every %s states it",
+                          type->short_name, field->name, type->name);
     }
-    return good;
 }
 
-static bool set_fields(struct compiler *compiler, const struct cw_yaml *node,
+static void set_fields(struct compiler *compiler, const struct cw_yaml *node,
                        const struct said *said, struct cw_event *event)
 {
     const struct cw_type *type = event->type;
@@ -506,7 +502,7 @@ static bool set_fields(struct compiler *compiler, const struct cw_yaml *node,
             cw_path_write(&field->path, field->texts, field->count, &field->number, event);
     }
     set_parts(compiler, said, event);
-    return check_detail(compiler, node, event);
+    check_detail(compiler, node, event);
 }
 
 /* ---- which event ---- */
@@ -630,6 +626,9 @@ static void read_event(struct compiler *compiler, const struct cw_yaml *node,
     cw_event_defaults(event);
     if (!read_naming(compiler, node, event, &known))
         return;
+    bool withdraws = cw_str_is(event->op, "withdraw");
+    if (!withdraws)
+        compiler->events[compiler->event_count++] = event;
     const struct cw_type *type = read_type(compiler, node, known != NULL ? known->type : NULL);
     if (type == NULL)
         return;
@@ -637,7 +636,6 @@ static void read_event(struct compiler *compiler, const struct cw_yaml *node,
     event->event_type = cw_cstr(type->name);
     if (at != NULL && !read_time(compiler, at, &event->event_time))
         return;
-    bool withdraws = cw_str_is(event->op, "withdraw");
     if (at == NULL && withdraws)
         event->event_time = known->event_time;
     event->recorded_at = known != NULL ? known->recorded_at : event->event_time;
@@ -648,8 +646,8 @@ static void read_event(struct compiler *compiler, const struct cw_yaml *node,
     if (at == NULL)
         cw_yaml_error(compiler->source, node, 0, "expected at: when it happened, such as 3d");
     struct said said;
-    if (read_said(compiler, node, type, &said) && set_fields(compiler, node, &said, event))
-        compiler->events[compiler->event_count++] = event;
+    if (read_said(compiler, node, type, &said))
+        set_fields(compiler, node, &said, event);
 }
 
 static void read_item(struct compiler *compiler, const struct cw_yaml *node,
@@ -743,7 +741,7 @@ static void read_test(struct compiler *compiler, const struct cw_yaml *node,
     compiler->event_count = 0;
     compiler->number = 0;
     for (size_t i = 0; i < COUNT(compiler->first); i++)
-        compiler->first[i] = (struct said){ NULL, 0 };
+        compiler->first[i] = (struct said){ NULL, 0, false };
     test->line = node->line;
     if (name == NULL)
         cw_yaml_error(source, node, 0, "expected name: what this test shows");
