@@ -14,6 +14,7 @@
  *   of two countries.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ingest/importers/generate_files.h"
 #include "operators/runtime/check.h"
@@ -29,12 +30,13 @@ enum {
     PATTERN_EVERY = 1000, /* ordinary payments */
     PURCHASE_EVERY = 100,
     PURCHASE_AT = 37,
-    COUNTRIES = 12,
+    COUNTRIES = CW_GEN_COUNTRIES,
     ORDINARY = 120000, /* accounts */
     SHOPS = 1200,
     REGULAR_PAYERS = 4,
     STEPS_MAX = 12, /* payments of a pattern */
-    PATTERN_ACCOUNTS = 16
+    PATTERN_ACCOUNTS = 16,
+    OTHERS = CW_GEN_CURRENCIES - 1 /* beside the euro */
 };
 
 /* Numbers of accounts; those of a country are apart by COUNTRIES. Each range begins at a multiple
@@ -45,19 +47,6 @@ static const uint32_t buyers_first = 1400000004;
 static const uint32_t dealers_first = 1500000000;
 static const uint32_t patterns_first = 2000000004;
 static const uint32_t pattern_serials = 0x80000000;
-
-/* The first six are those of the agencies, in their order. */
-static const char *const countries[COUNTRIES] = { "AT", "DE", "ES", "NL", "PL", "RO",
-                                                  "FR", "IT", "BE", "CZ", "HU", "UA" };
-
-/* Units for a hundred euro, about: amounts keep a tenth away from all limits where it matters. */
-static const struct {
-    const char *code;
-    uint32_t for_hundred;
-    const char *country; /* NULL: any */
-} currencies[] = { { "PLN", 430, "PL" },   { "RON", 497, "RO" }, { "CZK", 2500, "CZ" },
-                   { "HUF", 39500, "HU" }, { "USD", 110, NULL }, { "CHF", 95, NULL } };
-enum { CURRENCIES = sizeof(currencies) / sizeof(currencies[0]) };
 
 struct payment {
     uint32_t number; /* of the event */
@@ -172,15 +161,13 @@ static uint32_t regular_payer(uint32_t payee, uint32_t nth)
 /* An amount of about so many euro cents, in euro or the currency of the country or of trade. */
 static void set_amount(struct payment *payment, struct cw_gen_rng *rng, uint32_t cents)
 {
-    payment->amount = cents;
-    payment->currency = "EUR";
-    unsigned choice = cw_gen_below(rng, CURRENCIES);
-    const char *country = currencies[choice].country;
-    bool fits = country == NULL || country == countries[payment->payee % COUNTRIES];
-    if (!fits || (country == NULL && cw_gen_below(rng, 4) != 0))
-        return;
-    payment->currency = currencies[choice].code;
-    payment->amount = (int64_t)cents * currencies[choice].for_hundred / 100;
+    const struct cw_gen_currency *currency = &cw_gen_currencies[CW_GEN_EURO];
+    const struct cw_gen_currency *other = &cw_gen_currencies[1 + cw_gen_below(rng, OTHERS)];
+    const char *country = cw_gen_countries[payment->payee % COUNTRIES];
+    if (other->country == NULL ? cw_gen_below(rng, 4) == 0 : strcmp(other->country, country) == 0)
+        currency = other;
+    payment->currency = currency->code;
+    payment->amount = (int64_t)cents * currency->for_hundred / 100;
 }
 
 static void plan_purchase(struct payment *payment, struct cw_gen_rng *rng, uint32_t serial)
@@ -408,7 +395,7 @@ static void fill_account(struct cw_part *part, struct cw_identifier *id, const c
                          uint32_t number, struct cw_arena *arena)
 {
     char text[CW_GEN_TEXT];
-    const char *kind = cw_gen_account(number, countries[number % COUNTRIES], text);
+    const char *kind = cw_gen_account(number, cw_gen_countries[number % COUNTRIES], text);
     *id = (struct cw_identifier){ .kind = cw_cstr(kind),
                                   .value = cw_arena_copy(arena, text, strlen(text)) };
     *part = (struct cw_part){
@@ -424,8 +411,8 @@ static void fill_details(struct cw_value *detail, const struct cw_type *type,
         cw_str text;
     } texts[] = {
         { "currency", cw_cstr(payment->currency) },
-        { "payer_country", cw_cstr(countries[payment->payer % COUNTRIES]) },
-        { "payee_country", cw_cstr(countries[payment->payee % COUNTRIES]) },
+        { "payer_country", cw_cstr(cw_gen_countries[payment->payer % COUNTRIES]) },
+        { "payee_country", cw_cstr(cw_gen_countries[payment->payee % COUNTRIES]) },
         { "channel", cw_cstr(payment->channel) },
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
