@@ -368,6 +368,16 @@ static int by_id(const void *a, const void *b)
     return cw_str_cmp(((const struct cw_rule *)a)->id, ((const struct cw_rule *)b)->id);
 }
 
+static size_t count_findings(const struct cw_loader *loader)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < loader->source_count; i++)
+        count += loader->sources[i]->finding_count;
+    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
+        count += list->source->finding_count;
+    return count;
+}
+
 static void compile(struct cw_loader *loader, struct cw_rules *rules)
 {
     for (size_t i = 0; i < loader->document_count; i++) {
@@ -392,14 +402,16 @@ static void compile(struct cw_loader *loader, struct cw_rules *rules)
     rules->count = 0;
     for (size_t i = 0; i < loader->document_count; i++) {
         const struct cw_document *document = &loader->documents[i];
-        struct cw_rule *rule = &rules->rules[rules->count];
         if (!document->alerts)
             continue;
-        bool runs = document->is_correlation ? cw_correlation_compile(loader, document, rule)
-                                             : cw_detection_rule(loader, document, rule);
+        struct cw_rule *rule = &rules->rules[rules->count];
+        bool on = document->is_correlation ? cw_correlation_compile(loader, document, rule)
+                                           : cw_detection_rule(loader, document, rule);
+        if (count_findings(loader) == 0)
+            cw_rule_digest(loader, document, rule);
         rule->root = document->root;
         cw_rule_tests_compile(loader, document, rule);
-        rules->count += runs;
+        rules->count += on;
     }
     if (rules->count != 0)
         qsort(rules->rules, rules->count, sizeof(*rules->rules), by_id);
@@ -427,17 +439,19 @@ static struct cw_rules *make(struct cw_loader *loader, struct cw_buf *errors)
     gather_documents(loader, roots);
     gather_names(loader);
     compile(loader, rules);
-    size_t findings = 0;
-    for (size_t i = 0; i < loader->source_count; i++)
-        findings += loader->sources[i]->finding_count;
+    size_t findings = count_findings(loader);
     if (findings == 0 && loader->document_count == 0 && loader->source_count != 0) {
         cw_source_error(loader->sources[0], 0, 0, "no rule here: expected at least one document");
         findings++;
     }
-    if (findings == 0)
+    if (findings == 0) {
+        cw_rules_digest(loader, rules);
         return rules;
+    }
     for (size_t i = 0; i < loader->source_count; i++)
         cw_source_report(loader->sources[i], errors);
+    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
+        cw_source_report(list->source, errors);
     cw_arena_free(arena);
     return NULL;
 }
@@ -461,8 +475,7 @@ struct cw_rules *cw_rules_parse(const char *name, cw_str text, struct cw_buf *er
     return make(&loader, errors);
 }
 
-/* At most a byte more than a rule file may have: cw_yaml_read says that it is too large. */
-static void read_file(struct cw_source *source)
+void cw_source_read(struct cw_source *source, size_t max)
 {
     int fd = open(source->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
@@ -474,7 +487,7 @@ static void read_file(struct cw_source *source)
         source->cut = true;
     } else {
         struct cw_buf text = { 0 };
-        while (text.len <= CW_YAML_SIZE_MAX) {
+        while (text.len <= max) {
             ssize_t got = read(fd, cw_buf_reserve(&text, 65536), 65536);
             if (got < 0 && errno == EINTR)
                 continue;
@@ -486,7 +499,7 @@ static void read_file(struct cw_source *source)
                 break;
             text.len += (size_t)got;
         }
-        source->text = cw_arena_copy(source->arena, text.data, text.len);
+        source->text = cw_arena_copy(source->arena, text.data, text.len > max ? max + 1 : text.len);
         cw_buf_done(&text);
     }
     if (fd >= 0)
@@ -538,7 +551,12 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
     loader.sources =
         cw_arena_alloc(loader.arena, (size_t)(count > 0 ? count : 1) * sizeof(struct cw_source *));
     if (!is_directory) {
-        read_file(add_source(&loader, path));
+        cw_source_read(add_source(&loader, path), CW_YAML_SIZE_MAX);
+        const char *slash = strrchr(path, '/');
+        loader.lists =
+            slash == NULL
+                ? "lists"
+                : cw_arena_printf(loader.arena, "%.*s/lists", (int)(slash - path), path).ptr;
     } else if (count <= 0) {
         struct cw_source *source = add_source(&loader, path);
         if (count < 0)
@@ -547,11 +565,13 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
             cw_source_error(source, 0, 0, "no rule file here: expected *.yaml or *.yml");
         source->cut = true;
     }
+    size_t len = strlen(path);
+    const char *slash = len != 0 && path[len - 1] == '/' ? "" : "/";
+    if (is_directory)
+        loader.lists = cw_arena_printf(loader.arena, "%s%slists", path, slash).ptr;
     for (ssize_t i = 0; i < count; i++) {
-        size_t len = strlen(path);
-        const char *slash = len != 0 && path[len - 1] == '/' ? "" : "/";
         cw_str full = cw_arena_printf(loader.arena, "%s%s%s", path, slash, names[i]);
-        read_file(add_source(&loader, full.ptr));
+        cw_source_read(add_source(&loader, full.ptr), CW_YAML_SIZE_MAX);
         free(names[i]);
     }
     free(names);
@@ -574,6 +594,8 @@ struct cw_id cw_rules_hash(const struct cw_rules *rules, const struct cw_secret 
     struct cw_buf buf = { 0 };
     cw_enc_str(&buf, cw_cstr("rules"));
     cw_enc_str(&buf, rules->text);
+    if (rules->lists.len != 0)
+        cw_enc_str(&buf, rules->lists);
     struct cw_id id = cw_id_leaving(secret, &buf);
     cw_buf_done(&buf);
     return id;

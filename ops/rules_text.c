@@ -264,40 +264,98 @@ static void label(struct cw_buf *out, const char *name)
     cw_buf_printf(out, "  %-12s", name);
 }
 
-static void put_values(struct cw_buf *out, const struct cw_instruction *at)
+/* A pattern as it is written: its runs as *, its single characters as ?. */
+static void put_pattern(struct cw_buf *out, cw_str text)
 {
-    enum { SHOWN = 8 };
-    for (size_t i = 0; i < at->text_count && i < SHOWN; i++)
-        cw_buf_printf(out, "%s\"%.*s\"", i != 0 ? ", " : "", CW_STR_ARG(at->texts[i]));
-    if (at->text_count > SHOWN)
-        cw_buf_printf(out, " and %zu more", at->text_count - SHOWN);
+    cw_buf_u8(out, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        cw_buf_u8(out, (uint8_t)(c == CW_LIKE_ANY ? '*' : c == CW_LIKE_ONE ? '?' : c));
+    }
+    cw_buf_u8(out, '"');
 }
 
-static void put_instruction(struct cw_buf *out, const struct cw_instruction *at)
+static void put_values(struct cw_buf *out, const struct cw_instruction *at)
 {
+    enum { SHOWN = 6 };
+    size_t count = at->op == CW_OP_AMONG ? at->number_count : at->text_count;
+    if (at->list.ptr != NULL) {
+        cw_buf_printf(out, "the %zu values of the list %.*s", count, CW_STR_ARG(at->list));
+        return;
+    }
+    for (size_t i = 0; i < count && i < SHOWN; i++) {
+        cw_buf_cstr(out, i != 0 ? ", " : "");
+        if (at->op == CW_OP_AMONG)
+            cw_buf_printf(out, "%" PRId64, at->numbers[i]);
+        else
+            put_pattern(out, at->texts[i]);
+    }
+    if (count > SHOWN)
+        cw_buf_printf(out, " and %zu more", count - SHOWN);
+}
+
+static void put_range(struct cw_buf *out, const struct cw_instruction *at)
+{
+    if (at->low == at->high)
+        cw_buf_printf(out, "%" PRId64, at->low);
+    else if (at->low == INT64_MIN)
+        cw_buf_printf(out, "at most %" PRId64, at->high);
+    else if (at->high == INT64_MAX)
+        cw_buf_printf(out, "at least %" PRId64, at->low);
+    else
+        cw_buf_printf(out, "%" PRId64 " to %" PRId64, at->low, at->high);
+}
+
+static void put_test(struct cw_buf *out, const struct cw_instruction *at)
+{
+    cw_str path = at->path != NULL ? at->path->text : cw_cstr("");
     switch (at->op) {
     case CW_OP_EQUALS:
-        cw_buf_printf(out, "equals  %.*s: ", CW_STR_ARG(at->path->text));
+        cw_buf_printf(out, "%.*s is one of ", CW_STR_ARG(path));
         put_values(out, at);
         break;
+    case CW_OP_LIKE:
+        cw_buf_printf(out, "%.*s is like one of ", CW_STR_ARG(path));
+        put_values(out, at);
+        break;
+    case CW_OP_AMONG:
+        cw_buf_printf(out, "%.*s is one of ", CW_STR_ARG(path));
+        put_values(out, at);
+        break;
+    case CW_OP_WITHIN:
+        cw_buf_printf(out, "%.*s is ", CW_STR_ARG(path));
+        put_range(out, at);
+        break;
     case CW_OP_EXISTS:
-        cw_buf_printf(out, "exists  %.*s: %s", CW_STR_ARG(at->path->text),
-                      at->argument != 0 ? "true" : "false");
-        break;
-    case CW_OP_NOT:
-        cw_buf_cstr(out, "not");
-        break;
-    case CW_OP_AND:
-        cw_buf_cstr(out, "and");
-        break;
-    case CW_OP_OR:
-        cw_buf_cstr(out, "or");
+        cw_buf_printf(out, "%.*s is there", CW_STR_ARG(path));
         break;
     case CW_OP_CONST:
     default:
         cw_buf_cstr(out, at->argument != 0 ? "true" : "false");
         break;
     }
+    if (at->cased)
+        cw_buf_cstr(out, ", with its case");
+}
+
+/* Where it goes on: forward to an instruction, or to an end, whose answer is the truth just met. */
+static void put_way(struct cw_buf *out, uint32_t to, bool truth)
+{
+    if (to == 0)
+        cw_buf_cstr(out, truth ? "selected" : "not selected");
+    else
+        cw_buf_printf(out, "%" PRIu32, to);
+}
+
+static void put_instruction(struct cw_buf *out, const struct cw_instruction *at)
+{
+    if (at->negated)
+        cw_buf_cstr(out, "not: ");
+    put_test(out, at);
+    cw_buf_cstr(out, "? ");
+    put_way(out, at->then, true);
+    cw_buf_cstr(out, " : ");
+    put_way(out, at->otherwise, false);
 }
 
 static void put_selections(struct cw_buf *out, const char *name,
