@@ -6,6 +6,7 @@
 
 #include "detectors/engine.h"
 #include "operators/runtime/check.h"
+#include "operators/runtime/logging.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
 
@@ -18,10 +19,23 @@ static void name_totals(struct cw_totals *totals)
         "detect.unmatched",     "detect.lines",         "detect.values",
         "detect.records",       "detect.entries",       "detect.entries_scanned",
         "detect.scanned_le_1k", "detect.scanned_gt_1k", "detect.facts",
-        "detect.keys",          "detect.negative_sums",
+        "detect.keys",          "detect.negative_sums", "detect.no_purpose_events",
+        "detect.no_purpose",    "detect.no_audience",   "detect.shadow_rows",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         *cw_total(totals, names[i]) = 0;
+}
+
+static void name_shadows(struct cw_detect *detect)
+{
+    for (size_t i = 0; i < detect->rules->count; i++) {
+        const struct cw_rule *rule = &detect->rules->rules[i];
+        char name[CW_TOTAL_NAME_MAX];
+        if (rule->mode != CW_MODE_SHADOW)
+            continue;
+        snprintf(name, sizeof(name), "detect.shadow.%.*s", CW_STR_ARG(rule->id));
+        detect->plans[i].of_shadow = cw_total(&detect->totals, name);
+    }
 }
 
 struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_rules *rules)
@@ -31,9 +45,11 @@ struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_
     detect->rules = rules;
     detect->arena = cw_arena_new();
     detect->compiled = cw_arena_new();
+    detect->restrictions = cw_restrictions_new();
     cw_engine_compile(detect);
     cw_engine_state_init(detect);
     name_totals(&detect->totals);
+    name_shadows(detect);
     detect->of_members = cw_total(&detect->totals, "detect.members");
     detect->of_missing = cw_total(&detect->totals, "detect.missing_key");
     detect->of_weak = cw_total(&detect->totals, "detect.weak_key");
@@ -41,6 +57,9 @@ struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_
     detect->of_unmatched = cw_total(&detect->totals, "detect.unmatched");
     detect->of_scanned = cw_total(&detect->totals, "detect.entries_scanned");
     detect->of_negative = cw_total(&detect->totals, "detect.negative_sums");
+    detect->of_no_purpose_events = cw_total(&detect->totals, "detect.no_purpose_events");
+    detect->of_no_purpose = cw_total(&detect->totals, "detect.no_purpose");
+    detect->of_no_audience = cw_total(&detect->totals, "detect.no_audience");
     return detect;
 }
 
@@ -50,15 +69,16 @@ static void detect_free(void *self)
     if (detect == NULL)
         return;
     struct cw_buf *bufs[] = {
-        &detect->tick.dirty,   &detect->tick.touched, &detect->tick.work, &detect->tick.scanned,
-        &detect->tick.pending, &detect->tick.rows,    &detect->merged[0], &detect->merged[1],
-        &detect->bounds,       &detect->members,      &detect->spans,     &detect->standing,
-        &detect->encoded,
+        &detect->tick.dirty,   &detect->tick.touched, &detect->tick.work,   &detect->tick.scanned,
+        &detect->tick.pending, &detect->tick.rows,    &detect->merged[0],   &detect->merged[1],
+        &detect->bounds,       &detect->members,      &detect->spans,       &detect->standing,
+        &detect->encoded,      &detect->given,        &detect->given_bases,
     };
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
         cw_buf_done(bufs[i]);
     cw_engine_state_done(detect);
     cw_engine_compile_done(detect);
+    cw_restrictions_free(detect->restrictions);
     cw_arena_free(detect->compiled);
     cw_arena_free(detect->arena);
     free(detect);
@@ -128,6 +148,16 @@ static void read_notice(const struct cw_rule *rule, const struct cw_sight *sight
     *until = valid_to < cancelled ? valid_to : cancelled;
 }
 
+/* An event whose purposes do not allow the rule's is no part of it. */
+static bool allowed(struct cw_detect *detect, const struct cw_rule *rule,
+                    const struct cw_sight *sight)
+{
+    if (cw_engine_allows(detect, rule, sight->restriction))
+        return true;
+    *detect->of_no_purpose_events += sight->frame->sign > 0;
+    return false;
+}
+
 static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
                      struct cw_sight *sight)
 {
@@ -136,14 +166,16 @@ static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
     int8_t sign = sight->frame->sign;
     struct cw_brought brought;
     if (reader->stands) {
-        if (!selected(detect, plan->asked_on, rule->on_count, 1, sight))
+        if (!selected(detect, plan->asked_on, rule->on_count, 1, sight) ||
+            !allowed(detect, rule, sight))
             return;
         int64_t from, until;
         read_notice(rule, sight, &from, &until);
         cw_engine_brought(detect, rule, plan->notices, sight, &brought);
         cw_engine_notice(detect, rule, sight, &brought, from, until, sign);
     } else {
-        if (!selected(detect, plan->asked, rule->selection_count, plan->set_count, sight))
+        if (!selected(detect, plan->asked, rule->selection_count, plan->set_count, sight) ||
+            !allowed(detect, rule, sight))
             return;
         cw_engine_brought(detect, rule, plan->keys, sight, &brought);
         cw_engine_member(detect, rule, sight, &brought, sign);
@@ -154,10 +186,18 @@ static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
 
 static int damaged(const struct cw_frame *frame)
 {
-    fprintf(stderr,
-            "detect: expected a whole %s frame, found one at position %" PRIu64
-            " whose body does not read; start the chain again from the log\n",
-            cw_frame_kind_name(frame->kind), frame->position);
+    cw_error("detect: expected a whole %s frame, found one at position %" PRIu64
+             " whose body does not read; start the chain again from the log",
+             cw_frame_kind_name(frame->kind), frame->position);
+    return CW_EXIT_DAMAGED;
+}
+
+static int unknown_number(const struct cw_frame *frame, const char *space, uint32_t number)
+{
+    cw_error(
+        "detect: expected %s numbers that a name frame introduced, found %u at position %" PRIu64
+        "; start the chain again from the log",
+        space, number, frame->position);
     return CW_EXIT_DAMAGED;
 }
 
@@ -172,9 +212,13 @@ static int on_event(struct cw_detect *detect, const struct cw_frame *frame)
         return damaged(frame);
     detect->serial++;
     struct cw_sight sight = { .frame = frame, .event = &event };
+    if (!cw_engine_number(&detect->given, frame->restriction, &sight.restriction))
+        return unknown_number(frame, "restriction", frame->restriction);
     for (size_t i = 0; i < count; i++)
         for_rule(detect, &detect->readers[frame->type][i], &sight);
     cw_engine_leave(detect, &sight);
+    if (sight.unknown_basis != 0)
+        return unknown_number(frame, "basis", sight.unknown_basis);
     return CW_EXIT_OK;
 }
 
@@ -185,8 +229,36 @@ static int on_moved(struct cw_detect *detect, const struct cw_frame *frame)
     struct cw_moved moved;
     if (!cw_moved_get(frame, &moved))
         return damaged(frame);
+    uint32_t basis;
+    if (!cw_engine_number(&detect->given_bases, moved.basis, &basis))
+        return unknown_number(frame, "basis", moved.basis);
     for (size_t i = 0; i < moved.record_count; i++)
-        cw_engine_belongs(detect, moved.records[i], moved.core_to, moved.entity_to, moved.basis);
+        cw_engine_belongs(detect, moved.records[i], moved.core_to, moved.entity_to, basis);
+    return CW_EXIT_OK;
+}
+
+/* Learns the numbers that ingest gives to restrictions, and link to bases. */
+static int on_name(struct cw_detect *detect, const struct cw_frame *frame)
+{
+    struct cw_named named;
+    if (!cw_named_get(frame, &named))
+        return damaged(frame);
+    struct cw_buf *given = named.space == CW_NAME_RESTRICTION ? &detect->given
+                           : named.space == CW_NAME_BASIS     ? &detect->given_bases
+                                                              : NULL;
+    if (given == NULL)
+        return CW_EXIT_OK;
+    uint32_t number = cw_restriction_intern(detect->restrictions, named.text);
+    if (named.number == 0 || named.number > CW_RESTRICTIONS_MAX || number == UINT32_MAX) {
+        cw_error("detect: expected a restriction in its canonical form, found number %u: \"%.*s\"",
+                 named.number, (int)(named.text.len < 200 ? named.text.len : 200), named.text.ptr);
+        return CW_EXIT_DAMAGED;
+    }
+    size_t need = ((size_t)named.number + 1) * sizeof(number), have = given->len;
+    if (need > have)
+        memset(cw_buf_extend(given, need - have), 0xff, need - have);
+    memcpy(given->data + need - sizeof(number), &number, sizeof(number));
+    detect->restricted |= number != CW_RESTRICTION_NONE;
     return CW_EXIT_OK;
 }
 
@@ -243,13 +315,16 @@ static int one_frame(struct cw_detect *detect, const struct cw_frame *frame, str
     case CW_CLOSE:
         return on_close(detect, frame, out);
     case CW_NAME:
+        status = on_name(detect, frame);
+        break;
     case CW_SOURCE_END:
     case CW_END:
         break;
     default:
         return status; /* rejects end here: the totals have them */
     }
-    cw_out_frame(out, frame);
+    if (status == CW_EXIT_OK)
+        cw_out_frame(out, frame);
     return status;
 }
 

@@ -142,11 +142,12 @@ struct cw_cell {
     uint8_t continues;
     uint8_t sent;
     uint8_t pending;  /* a row of this tick waits for the close */
-    uint8_t seen;     /* by the judging under way */
+    uint8_t seen;     /* enum cw_seen: by the judging under way */
     uint8_t withheld; /* enum cw_withheld: its evidence may not be shown for this, or to anybody */
     uint8_t unused[2];
 };
 
+enum cw_seen { CW_UNSEEN, CW_SEEN, CW_SEEN_WITHHELD };
 enum cw_withheld { CW_SHOWN, CW_NO_PURPOSE, CW_NO_AUDIENCE };
 
 struct cw_line {
@@ -241,9 +242,9 @@ struct cw_detect {
     uint32_t *sets;              /* room for a sight's */
     /* state */
     struct cw_restrictions *restrictions;
-    struct cw_buf restriction_of; /* uint32_t: number here by number in frames */
-    struct cw_buf basis_of;       /* the same of link's */
-    bool restricted;              /* some number is not 0 */
+    struct cw_buf given;       /* uint32_t: restrictions here, by their number in frames */
+    struct cw_buf given_bases; /* the same of link's bases */
+    bool restricted;           /* there is one that demands something */
     struct cw_pool facts;
     struct cw_map raw_ids;
     struct cw_pool raws;
@@ -374,13 +375,27 @@ struct cw_sight {
     const struct cw_event *event;
     const struct cw_link_entry **links; /* by part; NULL where link said nothing */
     size_t part_count;
-    bool has_links; /* the two above are there */
-    uint32_t fact;  /* 0: not made yet */
+    bool has_links;         /* the two above are there */
+    uint32_t unknown_basis; /* 0; else a number that nothing introduced: the stream is damaged */
+    uint32_t fact;          /* 0: not made yet */
     uint32_t restriction;
     const uint32_t *sets; /* of the rule's paths: those whose selections hold, ascending */
     size_t set_count;
 };
 
+/** A restriction's number here, by its number in frames. False: nothing introduced it. */
+static inline bool cw_engine_number(const struct cw_buf *given, uint32_t number, uint32_t *out)
+{
+    *out = CW_RESTRICTION_NONE;
+    if (number == CW_RESTRICTION_NONE)
+        return true;
+    if (number >= given->len / sizeof(*out))
+        return false;
+    memcpy(out, given->data + number * sizeof(*out), sizeof(*out));
+    return *out != UINT32_MAX;
+}
+/** Whether the restriction allows what the rule is for. */
+bool cw_engine_allows(struct cw_detect *detect, const struct cw_rule *rule, uint32_t restriction);
 void cw_engine_compile(struct cw_detect *detect);
 void cw_engine_compile_done(struct cw_detect *detect);
 /** `keys` is the plan's keys or notices. */
@@ -409,7 +424,8 @@ int cw_entry_event_cmp(const struct cw_detect *detect, const struct cw_entry *a,
                        const struct cw_entry *b);
 /** Puts the subline's entries in order and drops the dead ones; before they are read. */
 void cw_engine_settle(struct cw_detect *detect, struct cw_subline *subline);
-/** What the record belongs to from now on; nothing happens if it is not known here. */
+/** What the record belongs to from now on (`basis` is a number here); nothing happens if it is not
+ *  known here. */
 void cw_engine_belongs(struct cw_detect *detect, struct cw_id record, struct cw_id core,
                        struct cw_id entity, uint32_t basis);
 /** Ends a line that holds nothing. */

@@ -400,6 +400,37 @@ static void wait_for_close(struct judging *judging, struct cw_cell *cell, const 
 
 /* --- what all evidence together demands --- */
 
+/* Of a record's entity; record 0: a plain value. */
+static uint32_t basis_of(const struct cw_detect *detect, uint32_t record)
+{
+    if (record == 0)
+        return CW_RESTRICTION_NONE;
+    return ((const struct cw_known_record *)cw_pool_at(&detect->records, record))->basis;
+}
+
+/* Most are equal to what there is, or none. */
+static uint32_t join_restriction(const struct cw_detect *detect, uint32_t all, uint32_t one)
+{
+    if (one == all || one == CW_RESTRICTION_NONE)
+        return all;
+    return cw_restriction_join(detect->restrictions, all, one);
+}
+
+/* What the member demands on top of `so_far`. */
+static uint32_t restriction_of(struct judging *judging, const struct members *members, size_t m,
+                               uint32_t so_far)
+{
+    struct cw_detect *detect = judging->detect;
+    const struct member *member = &members->of[m];
+    uint32_t all = join_restriction(detect, so_far, fact_of(judging, members, m)->restriction);
+    for (uint32_t i = member->first; i < member->end; i++) {
+        const struct cw_entry *entry = &members->entries[i];
+        if ((entry->what & CW_ENTRY_RECORD) != 0)
+            all = join_restriction(detect, all, basis_of(detect, entry->value));
+    }
+    return all;
+}
+
 /* Countries of all evidence, and which limb they show. */
 static void fold_countries(struct judging *judging, const struct members *members,
                            struct cw_row *row)
@@ -444,6 +475,54 @@ static void fold_expiry(struct judging *judging, const struct members *members, 
     }
 }
 
+/* The restrictions of all evidence and of the entities that are values of it or the key. */
+static uint32_t fold_restrictions(struct judging *judging, const struct members *members,
+                                  const struct cw_stand *notice)
+{
+    struct cw_detect *detect = judging->detect;
+    uint32_t all = CW_RESTRICTION_NONE;
+    if (!detect->restricted)
+        return all;
+    if (notice != NULL)
+        all = join_restriction(detect, all, cw_fact_at(detect, notice->fact)->restriction);
+    /* All records of one place of the key are of one entity, so the first subline's do for all. */
+    const uint32_t *sublines = cw_list_data(&detect->handles, judging->line->sublines);
+    const struct cw_subline *subline = cw_subline_at(detect, sublines[0]);
+    const struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
+    for (uint32_t i = 0; i < subline->keys.len; i++)
+        all = join_restriction(detect, all, basis_of(detect, keys[i].record));
+    const struct span *spans = (const struct span *)(const void *)detect->spans.data;
+    for (size_t i = 0; i < detect->spans.len / sizeof(*spans); i++) {
+        for (size_t m = spans[i].from; m < spans[i].to; m++)
+            all = restriction_of(judging, members, m, all);
+    }
+    return all;
+}
+
+/* Whether the alert may be shown for what the rule is for, and to anybody. */
+static enum cw_withheld withheld(struct judging *judging, uint32_t restriction)
+{
+    struct cw_detect *detect = judging->detect;
+    if (!cw_engine_allows(detect, judging->rule, restriction))
+        return CW_NO_PURPOSE;
+    if (restriction != CW_RESTRICTION_NONE &&
+        cw_restriction_hides(cw_restriction_at(detect->restrictions, restriction)))
+        return CW_NO_AUDIENCE;
+    return CW_SHOWN;
+}
+
+/* The cell has what would be an alert; for readers there is none. Counted when it comes to that. */
+static void withhold(struct judging *judging, struct cw_id notice, int64_t cell_number,
+                     enum cw_withheld why)
+{
+    struct cw_detect *detect = judging->detect;
+    struct cw_cell *cell = cell_make(detect, judging->line, notice, cell_number);
+    cell->seen = CW_SEEN_WITHHELD;
+    if (cell->withheld != why)
+        ++*(why == CW_NO_PURPOSE ? detect->of_no_purpose : detect->of_no_audience);
+    cell->withheld = (uint8_t)why;
+}
+
 /* The values that the rule shows; the finding's are by criterion. */
 static void show_values(struct judging *judging, const struct finding *finding, struct cw_row *row)
 {
@@ -456,8 +535,8 @@ static void show_values(struct judging *judging, const struct finding *finding, 
     }
 }
 
-/* An alert was found; its evidence lies in the spans. */
-static void found(struct judging *judging, const struct members *members,
+/* An alert was found; its evidence lies in the spans. False: it is withheld. */
+static bool found(struct judging *judging, const struct members *members,
                   const struct finding *finding)
 {
     struct cw_detect *detect = judging->detect;
@@ -465,6 +544,12 @@ static void found(struct judging *judging, const struct members *members,
     struct cw_id notice = { { 0 } };
     if (finding->notice != NULL)
         notice = cw_fact_at(detect, finding->notice->fact)->identity;
+    uint32_t restriction = fold_restrictions(judging, members, finding->notice);
+    enum cw_withheld why = withheld(judging, restriction);
+    if (why != CW_SHOWN) {
+        withhold(judging, notice, finding->cell, why);
+        return false;
+    }
     cw_arena_reset(detect->arena);
     struct cw_row row = { .title = rule->title,
                           .question = rule->question,
@@ -477,7 +562,9 @@ static void found(struct judging *judging, const struct members *members,
                           .state_hash = rule->state_hash,
                           .judgement_hash = rule->judgement_hash,
                           .document = cw_cstr(rule->document),
-                          .lists = rule->lists };
+                          .lists = rule->lists,
+                          .restriction =
+                              cw_restriction_at(detect->restrictions, restriction)->text };
     name_row(judging, notice, finding->cell, &row);
     text_keys(judging, &row);
     show_values(judging, finding, &row);
@@ -493,13 +580,15 @@ static void found(struct judging *judging, const struct members *members,
     struct cw_id hash = hash_of(detect, &row);
 
     struct cw_cell *cell = cell_make(detect, judging->line, notice, finding->cell);
-    cell->seen = 1;
+    cell->seen = CW_SEEN;
+    cell->withheld = CW_SHOWN;
     cell->exists = 1;
     cell->first = finding->first;
     cell->last = finding->last;
     cell->continues = finding->continues;
     if (!cell->sent || cell->pending || !cw_id_eq(cell->sent_hash, hash))
         wait_for_close(judging, cell, &row, hash);
+    return true;
 }
 
 /* What was there in the judged cells and was not found again is gone. */
@@ -516,8 +605,12 @@ static void find_gone(struct judging *judging)
             break;
         if (cell->cell < judging->lo || cell->cell > judging->hi)
             continue;
-        bool gone = cell->exists && !cell->seen;
-        cell->seen = 0;
+        bool gone = cell->exists && cell->seen != CW_SEEN;
+        if (cell->withheld && !cell->seen) {
+            cell->withheld = CW_SHOWN;
+            line->sweep = 1;
+        }
+        cell->seen = CW_UNSEEN;
         if (!gone)
             continue;
         cell->exists = 0;
@@ -657,7 +750,7 @@ static bool continues(struct judging *judging, const struct finding *before, boo
     const struct cw_rule *rule = judging->rule;
     if (has_before && before->cell == now->cell - 1)
         return now->first < cw_time_add(before->last, rule->cell_span);
-    if (now->cell != judging->lo || now->cell == INT64_MIN)
+    if (now->cell != judging->lo || now->cell == INT64_MIN) /* the one before was judged here */
         return false;
     const struct cw_cell *cell =
         cell_find(judging->detect, judging->line, (struct cw_id){ { 0 } }, now->cell - 1);
@@ -685,10 +778,9 @@ static void judge_windows(struct judging *judging)
             continue;
         int64_t cell = cell_of(rule, time);
         if (has_now && now.cell != cell) {
-            found(judging, &members, &now);
+            has_before = found(judging, &members, &now);
             detect->spans.len = 0;
             before = now;
-            has_before = true;
             has_now = false;
         }
         if (!has_now) {
@@ -912,7 +1004,7 @@ static void sweep_cells(struct cw_detect *detect, struct cw_line *line)
 {
     for (uint32_t i = line->cells.len; line->sweep && i-- > 0;) {
         const struct cw_cell *cells = cw_list_data(&detect->cells, line->cells);
-        if (!cells[i].exists && !cells[i].sent)
+        if (!cells[i].exists && !cells[i].sent && !cells[i].withheld)
             cw_list_remove(&detect->cells, &line->cells, i);
     }
     line->sweep = 0;
@@ -944,6 +1036,12 @@ uint64_t cw_engine_send(struct cw_detect *detect, struct cw_out *out)
                         cw_id_eq(pending[i + 1].alert, pending[i].alert);
         if (replaced || !settle(detect, &pending[i]))
             continue;
+        int64_t *of_shadow = detect->plans[pending[i].rule].of_shadow;
+        if (of_shadow != NULL) { /* judged, counted, and nobody sees it */
+            *of_shadow += !pending[i].gone;
+            *cw_total(&detect->totals, "detect.shadow_rows") += !pending[i].gone;
+            continue;
+        }
         struct cw_frame *frame = cw_frame_at(&detect->tick.rows, pending[i].offset);
         frame->ordinal = ++rows;
         cw_out_frame(out, frame);

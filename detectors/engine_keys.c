@@ -266,6 +266,24 @@ void cw_engine_compile_done(struct cw_detect *detect)
     free(detect->best);
 }
 
+bool cw_engine_allows(struct cw_detect *detect, const struct cw_rule *rule, uint32_t restriction)
+{
+    if (restriction == CW_RESTRICTION_NONE)
+        return true;
+    struct cw_buf *known = &detect->plans[rule->number].allowed;
+    if (restriction >= known->len) {
+        size_t more = restriction + 1 - known->len;
+        memset(cw_buf_extend(known, more), 0, more);
+    }
+    uint8_t *answer = &known->data[restriction];
+    if (*answer == 0)
+        *answer = cw_restriction_allows(cw_restriction_at(detect->restrictions, restriction),
+                                        rule->purposes, rule->purpose_count)
+                      ? 1
+                      : 2;
+    return *answer == 1;
+}
+
 /* --- ids --- */
 
 /*
@@ -338,7 +356,10 @@ static void read_links(struct cw_detect *detect, struct cw_sight *sight)
     sight->part_count = cw_event_part_count(sight->event);
     sight->links = cw_arena_alloc(detect->arena, sight->part_count * sizeof(*sight->links));
     for (size_t i = 0; i < count; i++) {
-        if (links[i].part < sight->part_count)
+        uint32_t basis;
+        if (!cw_engine_number(&detect->given_bases, links[i].basis, &basis))
+            sight->unknown_basis = links[i].basis;
+        else if (links[i].part < sight->part_count)
             sight->links[links[i].part] = &links[i];
     }
 }

@@ -272,10 +272,12 @@ static bool place(struct cw_detect *detect, uint32_t handle)
 
 /* --- records --- */
 
-static uint32_t basis_here(const struct cw_detect *detect, uint32_t number)
+/* Of a number that detect.c has found to be introduced. */
+static uint32_t basis_here(const struct cw_detect *detect, const struct cw_link_entry *link)
 {
-    (void)detect;
-    return number;
+    uint32_t basis;
+    CW_CHECK(cw_engine_number(&detect->given_bases, link->basis, &basis));
+    return basis;
 }
 
 static uint32_t known_record(struct cw_detect *detect, const struct cw_link_entry *link)
@@ -287,7 +289,7 @@ static uint32_t known_record(struct cw_detect *detect, const struct cw_link_entr
         record->id = link->record;
         record->core = cw_id_is_zero(link->core) ? 0 : hold_thing(detect, link->core);
         record->entity = cw_id_is_zero(link->entity) ? 0 : hold_thing(detect, link->entity);
-        record->basis = basis_here(detect, link->basis);
+        record->basis = basis_here(detect, link);
     }
     return handle;
 }
@@ -322,9 +324,8 @@ void cw_engine_belongs(struct cw_detect *detect, struct cw_id id, struct cw_id c
     if (handle == 0)
         return;
     struct cw_known_record *record = cw_pool_at(&detect->records, handle);
-    uint32_t here = basis_here(detect, basis);
-    bool basis_changed = record->basis != here;
-    record->basis = here;
+    bool basis_changed = record->basis != basis;
+    record->basis = basis;
     bool core_changed = set_thing(detect, &record->core, core);
     bool entity_changed = set_thing(detect, &record->entity, entity);
     if (!core_changed && !entity_changed && !basis_changed)
