@@ -54,10 +54,11 @@ static int test(const struct asked *asked)
     struct cw_rules *rules = cw_rules_arg(asked->path);
     if (rules == NULL)
         return CW_EXIT_FAILED;
+    const struct cw_rule **order = cw_rules_by_name(rules);
     struct cw_rule_tests_total total = { 0 };
     struct cw_buf out = { 0 };
     for (size_t i = 0; i < rules->count && !cw_stop; i++) {
-        const struct cw_rule *rule = &rules->rules[i];
+        const struct cw_rule *rule = order[i];
         size_t failed = total.failed;
         size_t lacking = total.lacking;
         out.len = 0;
@@ -79,6 +80,7 @@ static int test(const struct asked *asked)
     else
         printf(", %zu failed, %zu rules lack a test\n", total.failed, total.lacking);
     cw_buf_done(&out);
+    free(order);
     cw_rules_free(rules);
     return finished(good ? CW_EXIT_OK : CW_EXIT_FAILED);
 }

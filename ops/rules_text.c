@@ -69,10 +69,29 @@ static void put_texts(struct cw_buf *out, const cw_str *texts, size_t count, con
         cw_buf_printf(out, "%s%.*s", i != 0 ? ", " : "", CW_STR_ARG(texts[i]));
 }
 
-static void put_key(struct cw_buf *out, const struct cw_rule *rule)
+/* One place of the key: its path, or the different ones that an alias joins. */
+static void put_place(struct cw_buf *out, const struct cw_rule *rule,
+                      const struct cw_lookup *lookup, const char *quote)
 {
-    for (size_t i = 0; i < rule->group_by_count; i++)
-        cw_buf_printf(out, "%s%.*s", i != 0 ? ", " : "", CW_STR_ARG(rule->group_by[i].text));
+    const char *between = "";
+    for (size_t i = 0; i < rule->selection_count; i++) {
+        bool before = lookup->paths[i] == NULL;
+        for (size_t k = 0; k < i && !before; k++)
+            before = lookup->paths[k] != NULL &&
+                     cw_str_eq(lookup->paths[k]->text, lookup->paths[i]->text);
+        if (before)
+            continue;
+        cw_buf_printf(out, "%s%s%.*s%s", between, quote, CW_STR_ARG(lookup->paths[i]->text), quote);
+        between = " or ";
+    }
+}
+
+static void put_key(struct cw_buf *out, const struct cw_rule *rule, const char *quote)
+{
+    for (size_t i = 0; i < rule->group_by_count; i++) {
+        cw_buf_cstr(out, i != 0 ? ", " : "");
+        put_place(out, rule, &rule->group_by[i], quote);
+    }
 }
 
 static int by_name(const void *a, const void *b)
@@ -81,8 +100,7 @@ static int by_name(const void *a, const void *b)
                       (*(const struct cw_rule *const *)b)->name);
 }
 
-/* Free with free(). */
-static const struct cw_rule **sorted(const struct cw_rules *rules)
+const struct cw_rule **cw_rules_by_name(const struct cw_rules *rules)
 {
     const struct cw_rule **out = cw_alloc((rules->count + 1) * sizeof(const struct cw_rule *));
     for (size_t i = 0; i < rules->count; i++)
@@ -118,7 +136,7 @@ static void put_column(struct cw_buf *out, const struct cw_rule *rule, size_t co
         put_texts(out, rule->purposes, rule->purpose_count, "-");
         break;
     case 6:
-        put_key(out, rule);
+        put_key(out, rule, "");
         break;
     default:
         cw_buf_str(out, rule->question);
@@ -130,7 +148,7 @@ void cw_rules_list_table(const struct cw_rules *rules, struct cw_buf *out)
 {
     static const char *const headings[COLUMNS] = { "NAME", "ID",       "TYPE", "LEVEL",
                                                    "MODE", "PURPOSES", "KEY",  "QUESTION" };
-    const struct cw_rule **order = sorted(rules);
+    const struct cw_rule **order = cw_rules_by_name(rules);
     struct cw_buf cell = { 0 };
     size_t width[COLUMNS];
     for (size_t c = 0; c < COLUMNS; c++) {
@@ -182,8 +200,13 @@ static void json_rule(const struct cw_rule *rule, struct cw_buf *out)
     json_texts(&json, "purposes", rule->purposes, rule->purpose_count);
     cw_json_key(&json, "key");
     cw_json_open(&json, '[');
-    for (size_t i = 0; i < rule->group_by_count; i++)
-        cw_json_str(&json, rule->group_by[i].text);
+    struct cw_buf place = { 0 };
+    for (size_t i = 0; i < rule->group_by_count; i++) {
+        place.len = 0;
+        put_place(&place, rule, &rule->group_by[i], "");
+        cw_json_str(&json, (cw_str){ (const char *)place.data, place.len });
+    }
+    cw_buf_done(&place);
     cw_json_close(&json, ']');
     cw_json_kcstr(&json, "match", match_name(rule));
     cw_json_kstr(&json, "question", rule->question);
@@ -199,7 +222,7 @@ static void json_rule(const struct cw_rule *rule, struct cw_buf *out)
 
 void cw_rules_list_json(const struct cw_rules *rules, struct cw_buf *out)
 {
-    const struct cw_rule **order = sorted(rules);
+    const struct cw_rule **order = cw_rules_by_name(rules);
     for (size_t i = 0; i < rules->count; i++)
         json_rule(order[i], out);
     free(order);
@@ -234,8 +257,7 @@ static void page_rule(const struct cw_rule *rule, struct cw_buf *out)
     if (description != NULL)
         cw_buf_printf(out, "%.*s\n\n", CW_STR_ARG(description->text));
     cw_buf_printf(out, "- Asks: `%.*s`\n- Key: ", CW_STR_ARG(rule->question));
-    for (size_t i = 0; i < rule->group_by_count; i++)
-        cw_buf_printf(out, "%s`%.*s`", i != 0 ? ", " : "", CW_STR_ARG(rule->group_by[i].text));
+    put_key(out, rule, "`");
     cw_buf_printf(out, " (%s)\n", match_name(rule));
     page_list(rule, "falsepositives", "May be, and is not, a crime:", out);
     page_list(rule, "references", "Sources of the indicator:", out);
@@ -247,7 +269,7 @@ static void page_rule(const struct cw_rule *rule, struct cw_buf *out)
 
 void cw_rules_page(const struct cw_rules *rules, struct cw_buf *out)
 {
-    const struct cw_rule **order = sorted(rules);
+    const struct cw_rule **order = cw_rules_by_name(rules);
     cw_buf_cstr(out, "## The rules\n\n| rule | level | what it asks |\n|---|---|---|\n");
     for (size_t i = 0; i < rules->count; i++)
         cw_buf_printf(out, "| `%.*s` | %s | %.*s |\n", CW_STR_ARG(order[i]->name),
@@ -411,7 +433,7 @@ static void put_criterion(struct cw_buf *out, const struct cw_rule *rule,
                           const struct cw_criterion *criterion)
 {
     static const char *const measures[] = { "events", "distinct ", "sum of ", "countries" };
-    label(out, "holds if");
+    label(out, criterion == rule->criteria ? "holds if" : "  and");
     cw_buf_cstr(out, measures[criterion->measure]);
     if (criterion->field != NULL)
         put_lookup(out, rule, criterion->field);
@@ -419,31 +441,30 @@ static void put_criterion(struct cw_buf *out, const struct cw_rule *rule,
                   criterion->shown ? "" : " (not shown in rows)");
 }
 
-static bool holds_values(const struct cw_rule *rule)
-{
-    for (size_t i = 0; i < rule->criterion_count; i++) {
-        if (rule->criteria[i].field != NULL)
-            return true;
-    }
-    return false;
-}
-
-/* What a key costs with its first entry, and each entry after it: the objects, and their places in
- * maps and indexes. Lists grow by doubling, so up to twice that may be taken. */
+/* What a key costs, and what an event under it: the objects, and their places in maps and indexes.
+ * Lists grow by doubling, so up to twice that may be taken. */
 static void put_state(struct cw_buf *out, const struct cw_rule *rule)
 {
-    size_t map_slot = sizeof(struct cw_id) + 2 * sizeof(uint32_t);
-    size_t key = sizeof(struct cw_line) + sizeof(struct cw_subline) + 2 * map_slot +
-                 rule->group_by_count * (sizeof(struct cw_subline_key) + sizeof(struct cw_id));
-    size_t value = holds_values(rule) ? sizeof(struct cw_thing) + map_slot : 0;
+    size_t slot = sizeof(struct cw_id) + 2 * sizeof(uint32_t);
+    size_t place = sizeof(struct cw_subline_key) + sizeof(struct cw_raw_key) + slot;
+    size_t key = sizeof(struct cw_line) + sizeof(struct cw_subline) + 2 * slot +
+                 rule->group_by_count * (place + sizeof(struct cw_id));
+    size_t entries = 0;
+    size_t sums = 0;
+    for (size_t i = 0; i < rule->criterion_count; i++) {
+        entries += rule->criteria[i].measure == CW_MEASURE_VALUES;
+        sums += rule->criteria[i].measure == CW_MEASURE_SUM;
+    }
     label(out, "state");
-    cw_buf_printf(out, "about %zu bytes a key, and %zu for each event held under it", key,
-                  sizeof(struct cw_entry));
-    if (value != 0)
-        cw_buf_printf(out, "; %zu for each different value", value);
+    cw_buf_printf(out, "about %zu bytes a key, and for each event held under it %zu", key,
+                  (entries != 0 ? entries : 1) * sizeof(struct cw_entry));
+    if (entries != 0)
+        cw_buf_printf(out, " (more if it has several values), %zu for each different value",
+                      sizeof(struct cw_thing) + slot);
     if (rule->type == CW_RULE_STANDING)
-        cw_buf_printf(out, "; %zu for each notice", sizeof(struct cw_stand));
-    cw_buf_u8(out, '\n');
+        cw_buf_printf(out, ", %zu for each notice", sizeof(struct cw_stand));
+    cw_buf_printf(out, "; %zu for the event itself, once for all rules\n",
+                  sizeof(struct cw_fact) + sums * sizeof(int64_t) + slot);
 }
 
 static void put_window(struct cw_buf *out, const struct cw_rule *rule)

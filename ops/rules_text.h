@@ -4,6 +4,8 @@
 
 #include "detectors/rule.h"
 
+/** The rules in the order of their names; free with free(). */
+const struct cw_rule **cw_rules_by_name(const struct cw_rules *rules) CW_MUST_USE CW_NONNULL(1);
 /** A line a rule, by name, under a line of headings. */
 void cw_rules_list_table(const struct cw_rules *rules, struct cw_buf *out) CW_NONNULL(1, 2);
 /** A JSON object a rule, by name. */
