@@ -37,13 +37,13 @@ static int check(const struct asked *asked)
 {
     const char *path = asked->path;
     struct cw_buf errors = { 0 };
-    struct cw_rules *rules = cw_rules_load(path, &errors);
+    struct cw_rules *rules = cw_rules_check(path, &errors);
     if (rules == NULL) {
         print(&errors);
         cw_buf_done(&errors);
         return CW_EXIT_FAILED;
     }
-    printf("%s: %zu correlations over %zu detections, no mistakes\n", path, cw_rules_count(rules),
+    printf("%s: %zu rules over %zu detections, no mistakes\n", path, cw_rules_count(rules),
            rules->selection_count);
     cw_rules_free(rules);
     return CW_EXIT_OK;
