@@ -72,13 +72,13 @@ static int test(const struct asked *asked)
         print(&out);
     }
     bool good = total.failed == 0 && total.lacking == 0 && !cw_stop;
-    printf("%zu rules, %zu tests", rules->count, total.tests);
-    if (good)
-        puts(", all passed");
-    else if (total.lacking == 0)
-        printf(", %zu failed\n", total.failed);
-    else
-        printf(", %zu failed, %zu rules lack a test\n", total.failed, total.lacking);
+    printf("%zu rule%s, %zu test%s", rules->count, rules->count == 1 ? "" : "s", total.tests,
+           total.tests == 1 ? "" : "s");
+    if (total.failed != 0)
+        printf(", %zu failed", total.failed);
+    if (total.lacking != 0)
+        printf(", %zu without a test of each kind", total.lacking);
+    puts(good ? ", all passed" : "");
     cw_buf_done(&out);
     free(order);
     cw_rules_free(rules);

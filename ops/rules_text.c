@@ -259,7 +259,7 @@ static void page_rule(const struct cw_rule *rule, struct cw_buf *out)
     cw_buf_printf(out, "- Asks: `%.*s`\n- Key: ", CW_STR_ARG(rule->question));
     put_key(out, rule, "`");
     cw_buf_printf(out, " (%s)\n", match_name(rule));
-    page_list(rule, "falsepositives", "May be, and is not, a crime:", out);
+    page_list(rule, "falsepositives", "False positives:", out);
     page_list(rule, "references", "Sources of the indicator:", out);
     if (rule->test_count != 0)
         cw_buf_cstr(out, "- Tested:\n");
