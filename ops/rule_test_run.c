@@ -8,6 +8,7 @@
 #include "detectors/rule_tests.h"
 #include "ingest/normalise.h"
 #include "operators/runtime/mem.h"
+#include "operators/runtime/restriction.h"
 #include "ops/fused.h"
 
 /* An alert that stands. */
@@ -30,6 +31,8 @@ struct run {
     struct cw_tick tick;
     struct cw_buf frame;
     struct cw_buf body;
+    cw_str *restrictions; /* canonical texts; the number of each is its place from 1 */
+    size_t restriction_count;
     struct standing *alerts;
     size_t alert_count;
     size_t alert_cap;
@@ -194,6 +197,28 @@ static bool check_normal(struct run *run, const struct cw_rule_test_event *item,
     return true;
 }
 
+/* The number of what the event demands of those who use it, named in the log before it is used. */
+static uint32_t restriction_of(struct run *run, const struct cw_event *event)
+{
+    struct cw_buf text = { 0 };
+    size_t i = 0;
+    if (event == NULL)
+        return 0;
+    cw_restriction_of_event(event, &text);
+    cw_str wanted = { (const char *)text.data, text.len };
+    while (i < run->restriction_count && !cw_str_eq(run->restrictions[i], wanted))
+        i++;
+    if (i == run->restriction_count && wanted.len != 0) {
+        run->restrictions = cw_realloc(run->restrictions, (i + 1) * sizeof(*run->restrictions));
+        run->restrictions[i] = cw_arena_copy(run->arena, wanted.ptr, wanted.len);
+        run->restriction_count++;
+        name(run, CW_NAME_RESTRICTION, (uint32_t)i + 1, wanted);
+    }
+    uint32_t number = wanted.len != 0 ? (uint32_t)i + 1 : 0;
+    cw_buf_done(&text);
+    return number;
+}
+
 static bool send_event(struct run *run, const struct cw_rule_test_event *item)
 {
     struct cw_normal normal;
@@ -206,6 +231,7 @@ static bool send_event(struct run *run, const struct cw_rule_test_event *item)
                      CW_STR_ARG(item->event.event_id), reason.code, reason.field, reason.sentence);
     if (!check_normal(run, item, &normal))
         return false;
+    normal.header.restriction = restriction_of(run, normal.restricted);
     normal.header.source = 1;
     normal.header.owner = 1; /* numbers for readers of the log; the body has the owner itself */
     normal.header.offset = (int64_t)cw_log_end(run->log);
@@ -289,6 +315,7 @@ static void end(struct run *run)
     cw_buf_done(&run->frame);
     cw_buf_done(&run->body);
     cw_arena_free(run->arena);
+    free(run->restrictions);
     free(run->alerts);
 }
 
