@@ -405,6 +405,8 @@ static void each_hash_changes_with_what_it_is_of_and_nothing_else(void **state)
           true, false },
         { RULE_OF("s: {country|cased: NO, ad.city|contains: x}, condition: s", KEYS, "gte: 3", ""),
           true, false },
+        { RULE_OF("s: {country: NO, ad.city|contains|cased: x}, condition: s", KEYS, "gte: 3", ""),
+          true, false },
         { RULE_OF("s: {country: NO, ad.city|contains: x}, condition: not s", KEYS, "gte: 3", ""),
           true, false },
     };

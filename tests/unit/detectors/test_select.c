@@ -211,6 +211,9 @@ static void case_counts_where_it_is_asked_for(void **state)
     assert_true(test("{ad.city|cased: \"\\u0141\\u00d3D\\u0179\"}"));
     assert_true(test("{ad.city|cased: \"\\u0141O\\u0301DZ\\u0301\"}")); /* accents apart */
     assert_false(test("{ad.city|cased: łódź}"));
+    /* two that differ in nothing else are two */
+    assert_false(holds("  a: {country: no}\n  b: {country|cased: no}\n  condition: a and b"));
+    assert_true(holds("  a: {country: no}\n  b: {country|cased: no}\n  condition: b or a"));
 }
 
 static void numbers_and_times_have_an_order(void **state)
