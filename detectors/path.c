@@ -164,13 +164,17 @@ static bool parse_id(struct parse *parse, size_t at)
 {
     cw_str kind = { parse->text.ptr + at, parse->text.len - at };
     const struct id_kind *known = id_kind_by_name(kind);
+    if (cw_str_is(kind, "any")) {
+        parse->path->what = CW_WHAT_KEY;
+        return true;
+    }
     if (known == NULL) {
-        const char *names[ID_KIND_COUNT];
+        const char *names[ID_KIND_COUNT + 1] = { "any" };
         for (size_t i = 0; i < ID_KIND_COUNT; i++)
-            names[i] = id_kinds[i].name;
+            names[i + 1] = id_kinds[i].name;
         cw_str what = cw_arena_printf(parse->arena, "unknown kind of identifier %s",
                                       cw_quote(parse->arena, kind));
-        return fail_nearest(parse, at, what, kind, names, ID_KIND_COUNT);
+        return fail_nearest(parse, at, what, kind, names, ID_KIND_COUNT + 1);
     }
     if (known->of_objects && parse->path->scope == CW_PATH_PARTY)
         return fail(parse, 0,
