@@ -471,6 +471,10 @@ static void put_window(struct cw_buf *out, const struct cw_rule *rule)
 {
     bool standing = rule->type == CW_RULE_STANDING;
     label(out, "window");
+    if (is_detection(rule)) {
+        cw_buf_cstr(out, "each event by itself\n");
+        return;
+    }
     cw_buf_cstr(out, standing ? "lookback " : "timespan ");
     put_span(out, standing ? rule->lookback : rule->timespan);
     cw_buf_cstr(out, ", an alert a key and ");
