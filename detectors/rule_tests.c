@@ -670,18 +670,28 @@ static void read_item(struct compiler *compiler, const struct cw_yaml *node,
 
 /* ---- tests ---- */
 
-static void read_step(struct compiler *compiler, const struct cw_yaml *node,
+/* Whether all keys are known. What is missing beside one that is not was most likely meant by it.
+ */
+static bool keys_known(struct compiler *compiler, const struct cw_yaml *node, const char *where,
+                       const char *const *known, size_t count)
+{
+    size_t before = compiler->source->finding_count;
+    cw_check_keys(compiler->source, node, where, known, count);
+    return compiler->source->finding_count == before;
+}
+
+static void read_step(struct compiler *compiler, const struct cw_yaml *node, bool complete,
                       struct cw_rule_test_step *step)
 {
     const struct cw_yaml *list = cw_yaml_get(node, "events");
     const struct cw_yaml *alerts = cw_yaml_get(node, "alerts");
     step->line = node->line;
-    if (list == NULL)
+    if (list == NULL && complete)
         cw_yaml_error(compiler->source, node, 0, "expected events: [{at: 0d, PATH: VALUE}, …]");
-    if (alerts == NULL) {
+    if (alerts == NULL && complete)
         cw_yaml_error(compiler->source, node, 0,
                       "expected alerts: N, how many stand when these events have come");
-    } else {
+    if (alerts != NULL) {
         step->line = alerts->line;
         (void)read_whole(compiler, alerts, "alerts", 0, ALERTS_MAX, &step->alerts);
     }
@@ -709,8 +719,8 @@ static void read_steps(struct compiler *compiler, const struct cw_yaml *node,
     for (const struct cw_yaml *item = list->first; item != NULL; item = item->next) {
         if (!cw_is_map(compiler->source, item, "a step"))
             continue;
-        cw_check_keys(compiler->source, item, "a step", step_keys, COUNT(step_keys));
-        read_step(compiler, item, &steps[test->step_count++]);
+        bool complete = keys_known(compiler, item, "a step", step_keys, COUNT(step_keys));
+        read_step(compiler, item, complete, &steps[test->step_count++]);
     }
     if (list->count == 0)
         cw_yaml_error(compiler->source, list, 0, "expected at least one step");
@@ -743,18 +753,18 @@ static void read_test(struct compiler *compiler, const struct cw_yaml *node,
     for (size_t i = 0; i < COUNT(compiler->first); i++)
         compiler->first[i] = (struct said){ NULL, 0, false };
     test->line = node->line;
-    if (name == NULL)
+    bool complete = keys_known(compiler, node, "a test", test_keys, COUNT(test_keys));
+    if (name == NULL && complete)
         cw_yaml_error(source, node, 0, "expected name: what this test shows");
     else if (cw_is_text(source, name, "name"))
         test->name = name->text;
-    cw_check_keys(source, node, "a test", test_keys, COUNT(test_keys));
     if (list != NULL) {
         if (cw_is_list(source, list, "steps"))
             read_steps(compiler, node, list, test);
         return;
     }
     struct cw_rule_test_step *step = cw_arena_alloc(compiler->arena, sizeof(*step));
-    read_step(compiler, node, step);
+    read_step(compiler, node, complete, step);
     test->steps = step;
     test->step_count = 1;
 }

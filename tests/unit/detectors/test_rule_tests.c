@@ -43,8 +43,7 @@ static const struct mistake test_mistakes[] = {
     { RULE "    - name: n\n      steps: []\n", "11:14", "at least one step" },
     { RULE "    - name: n\n      steps: [{events: [{at: 0d}], alert: 0}]\n", "11:36",
       "unknown key of a step" },
-    { RULE "    - name: n\n      steps: [{events: [{at: 0d}], alert: 0}]\n", "11:15",
-      "expected alerts: N" },
+    { RULE "    - name: n\n      steps: [{events: [{at: 0d}]}]\n", "11:15", "expected alerts: N" },
     { RULE "    - {name: n, alerts: 0, events: [{at: 0d}]}\n"
            "    - {name: n, alerts: 1, events: [{at: 0d}]}\n",
       "11:14", "the name \"n\" is taken: by the test on line 10" },
@@ -159,6 +158,8 @@ static void what_rests_on_a_mistake_says_nothing_of_its_own(void **state)
         /* its amount is there, if not a number; the second event inherits it */
         EVENTS "{at: 0d, type: payment, payment.amount: x, payment.currency: EUR}\n"
                "       - {at: 1d, type: payment}\n",
+        /* the key that is missing is the one that is misspelt */
+        RULE "    - {name: n, alert: 0, events: [{at: 0d}]}\n",
         /* it is withdrawn, whatever was wrong with it */
         EVENTS "{at: 0d, id: a, contry: NO}\n       - {id: a, op: withdraw}\n",
         /* an unknown selection leaves the type of events open */
