@@ -13,7 +13,7 @@
 
 enum {
     CW_CONDITION_DEPTH = 32,     /* of parentheses and nots */
-    CW_SELECTION_CODE = 1 << 16, /* tests of a selection, terms of its condition */
+    CW_SELECTION_CODE = 1 << 14, /* tests of a selection, terms of its condition */
     CW_PATTERN_MAX = 1024,       /* bytes */
     CW_LIST_SIZE_MAX = 1 << 24,  /* bytes of a list's file */
     CW_GROUP_BY_MAX = 8,

@@ -71,12 +71,13 @@ static const char *const transport[] = { "version", "op", "source_ref", "schema_
 
 struct id_kind {
     const char *name;
+    size_t len; /* of the name: every identifier's is compared with them */
     bool scoped;
     bool of_objects;
     bool unique;
 };
 #define ROW(number, name, scoped, of_objects, unique, exclusive, rank)                             \
-    { #name, scoped, of_objects, unique },
+    { #name, sizeof(#name) - 1, scoped, of_objects, unique },
 static const struct id_kind id_kinds[] = { CW_ID_KINDS(ROW) };
 #undef ROW
 enum { ID_KIND_COUNT = sizeof(id_kinds) / sizeof(id_kinds[0]) };
@@ -84,7 +85,7 @@ enum { ID_KIND_COUNT = sizeof(id_kinds) / sizeof(id_kinds[0]) };
 static const struct id_kind *id_kind_by_name(cw_str name)
 {
     for (size_t i = 0; i < ID_KIND_COUNT; i++) {
-        if (cw_str_is(name, id_kinds[i].name))
+        if (name.len == id_kinds[i].len && memcmp(name.ptr, id_kinds[i].name, name.len) == 0)
             return &id_kinds[i];
     }
     return NULL;
