@@ -390,7 +390,8 @@ static int run_command(int argc, char **argv)
     struct run run = { .batch = CW_BATCH_DEFAULT, .args = { .tick = 4096 } };
     const struct cw_option options[] = {
         { "source", CW_OPT_LIST, &run.args.sources, false,
-          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets]; repeatable; none: "
+          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets|never]; repeatable; "
+          "none: "
           "only "
           "what stands behind the log, whose ingest runs elsewhere" },
         { "log", CW_OPT_TEXT, &run.log, true, "directory of the log; goes on where it stops" },
