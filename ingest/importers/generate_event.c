@@ -256,7 +256,10 @@ static void fill_details(const struct cw_gen_happening *h, unsigned version, boo
     case CW_GEN_ACCOUNT:
         set_text(event, "institution", agency->cities[variety % 4]);
         set_text(event, "product", products[h->variety / 4 % 3]);
-        set_text(event, "channel", variety % 2 == 0 ? "branch" : "online");
+        set_text(event, "channel",
+                 h->guarded         ? "intermediary"
+                 : variety % 2 == 0 ? "branch"
+                                    : "online");
         break;
     case CW_GEN_AD:
         set_text(event, "category", "adult");
@@ -269,7 +272,7 @@ static void fill_details(const struct cw_gen_happening *h, unsigned version, boo
         set_text(event, "payer_country", cw_gen_countries[h->payer_country]);
         set_text(event, "payee_country", cw_gen_countries[h->payee_country]);
         set_text(event, "channel", cw_gen_channels[h->channel]);
-        set_text(event, "reference", references[variety % 4]);
+        set_text(event, "reference", h->guarded ? "Salary" : references[variety % 4]);
         break;
     }
 }

@@ -31,7 +31,7 @@ enum {
     PURCHASE_EVERY = 100,
     PURCHASE_AT = 37,
     COUNTRIES = CW_GEN_COUNTRIES,
-    ORDINARY = 120000, /* accounts */
+    ORDINARY = 60000, /* accounts */
     SHOPS = 1200,
     REGULAR_PAYERS = 4,
     STEPS_MAX = 12, /* payments of a pattern */
@@ -150,12 +150,14 @@ static uint32_t busy(struct cw_gen_rng *rng, uint32_t count)
     return (uint32_t)((cube >> 30) * count >> 30);
 }
 
-/* Who pays this account regularly: the nth of four; three live where it does, one next door. */
+/* Who pays this account regularly: the nth of four, rather a busy one; three live where it does,
+ * one next door. */
 static uint32_t regular_payer(uint32_t payee, uint32_t nth)
 {
     uint32_t country = (payee + (nth == REGULAR_PAYERS - 1)) % COUNTRIES;
-    uint32_t mix = (payee * REGULAR_PAYERS + nth) * 2654435761U >> 7;
-    return ordinary_first + mix % (ORDINARY / COUNTRIES) * COUNTRIES + country;
+    uint64_t mix = (payee * REGULAR_PAYERS + nth) * 2654435761U >> 8; /* 24 bits */
+    return ordinary_first + (uint32_t)(mix * mix * (ORDINARY / COUNTRIES) >> 48) * COUNTRIES +
+           country;
 }
 
 /* An amount of about so many euro cents, in euro or the currency of the country or of trade. */

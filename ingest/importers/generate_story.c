@@ -621,7 +621,8 @@ static void in_currency(struct cw_gen_happening *h, unsigned currency)
 
 /*
  * Four payments or more of 7,000 to 9,999.99 EUR by or to one account within seven days, above
- * 30,000 EUR together. The other sides are of one country, so that it is no fan-in.
+ * 30,000 EUR together, that are not called wages. The other sides are of one country, so that it is
+ * no fan-in.
  */
 static void structure(struct cw_gen_story *story, unsigned count, int64_t start, int64_t gap,
                       uint32_t least, uint32_t most)
@@ -654,7 +655,7 @@ static void plant_structuring(struct cw_gen_story *story, unsigned variant, int6
 
 static void resemble_structuring(struct cw_gen_story *story, unsigned variant, int64_t start)
 {
-    switch (variant % 5) {
+    switch (variant % 6) {
     case 0:
         structure(story, 3, start, DAY, 900000, 999999);
         story->note = "three payments only";
@@ -671,6 +672,12 @@ static void resemble_structuring(struct cw_gen_story *story, unsigned variant, i
         structure(story, 5, start, DAY, 1000000, 1200000);
         story->happenings[2].amount = 699999;
         story->note = "five payments at or above the limit or below the band";
+        break;
+    case 4:
+        structure(story, 5, start, DAY, 800000, 999900);
+        for (unsigned i = 0; i < story->happening_count; i++)
+            story->happenings[i].guarded = true;
+        story->note = "five payments that are wages";
         break;
     default:
         structure(story, 4, start, DAY, 800000, 999900);
@@ -739,7 +746,7 @@ static void resemble_fan_in(struct cw_gen_story *story, unsigned variant, int64_
 /* --- rule 6: one device or phone behind many accounts ----------------------------------------- */
 
 /* Three different accounts or more are opened with one device, or by holders with one phone, within
- * 30 days. */
+ * 30 days, and not by an intermediary. */
 static struct cw_gen_happening *opens(struct cw_gen_story *story, int64_t time, uint32_t person,
                                       unsigned nth, bool by_phone)
 {
@@ -773,12 +780,12 @@ static void plant_device(struct cw_gen_story *story, unsigned variant, int64_t s
 
 static void resemble_device(struct cw_gen_story *story, unsigned variant, int64_t start)
 {
-    bool by_phone = variant / 5 % 2 == 1;
+    bool by_phone = variant / 6 % 2 == 1;
     uint32_t person = somebody(story, false);
     opens(story, start, person, 0, by_phone);
-    opens(story, start + 3 * DAY, variant % 5 == 1 ? person : somebody(story, false),
-          variant % 5 == 1 ? 0 : 1, by_phone);
-    switch (variant % 5) {
+    opens(story, start + 3 * DAY, variant % 6 == 1 ? person : somebody(story, false),
+          variant % 6 == 1 ? 0 : 1, by_phone);
+    switch (variant % 6) {
     case 0:
         story->note = "two accounts only";
         break;
@@ -794,6 +801,12 @@ static void resemble_device(struct cw_gen_story *story, unsigned variant, int64_
     case 3:
         withdraw(story, opens(story, start + 5 * DAY, somebody(story, false), 2, by_phone));
         story->note = "the third account's opening was withdrawn";
+        break;
+    case 4:
+        opens(story, start + 5 * DAY, somebody(story, false), 2, by_phone);
+        for (unsigned i = 0; i < story->happening_count; i++)
+            story->happenings[i].guarded = true;
+        story->note = "three accounts that an intermediary opened";
         break;
     default: {
         struct cw_gen_happening *h =

@@ -133,6 +133,7 @@ struct cw_gen_happening {
     uint8_t colour; /* of a notice: cw_gen_colours */
     uint8_t flaw;
     bool by_day;      /* its time is known to the day */
+    bool guarded;     /* a payment of wages; an account that an intermediary opens */
     bool fixed;       /* versions and copies of it are the story's, not noise's */
     uint16_t variety; /* places and the like */
     uint32_t recorded_after;

@@ -81,9 +81,16 @@ static void rule_ids(const char *slug, const char *ids[RULES_A_FILE + 1])
     ids[count] = NULL;
 }
 
-static int is_rule_file(const struct dirent *entry)
+/* Rule files, and the folders with their lists. */
+static int is_shown(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
+}
+
+static int is_rule_file(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+    return is_shown(entry) && len > 5 && strcmp(entry->d_name + len - 5, ".yaml") == 0;
 }
 
 /* A copy of the shipped rules without those of `slug`. */
@@ -93,7 +100,7 @@ static void rules_without(const char *slug, const char **dir)
     size_t left = 0;
     *dir = cw_test_path(room, "without-%s", slug);
     assert_int_equal(mkdir(*dir, 0700), 0);
-    int count = scandir(RULES, &entries, is_rule_file, alphasort);
+    int count = scandir(RULES, &entries, is_shown, alphasort);
     assert_true(count > 0);
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;

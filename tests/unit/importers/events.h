@@ -28,7 +28,9 @@ static int64_t read_stdio(void *context, void *into, size_t len)
 
 static void add_body(struct events *events, const uint8_t *bytes, size_t len)
 {
-    events->items = cw_realloc(events->items, (events->count + 1) * sizeof(events->items[0]));
+    if ((events->count & (events->count - 1)) == 0) /* a power of two, or none: it is full */
+        events->items =
+            cw_realloc(events->items, (2 * events->count + 1) * sizeof(events->items[0]));
     cw_str body = cw_arena_copy(events->arena, bytes, len);
     assert_true(cw_event_read(&events->items[events->count++], body.ptr, body.len, events->arena));
 }

@@ -419,7 +419,7 @@ static bool structured(const struct cw_gen_story *story)
         int64_t sum[2] = { 0 };
         for (unsigned i = 0; end->type == CW_GEN_PAYMENT && i < story->happening_count; i++) {
             const struct cw_gen_happening *h = &story->happenings[i];
-            if (!counts(story, i, CW_GEN_PAYMENT, end->time, 7LL * CW_GEN_DAY) ||
+            if (!counts(story, i, CW_GEN_PAYMENT, end->time, 7LL * CW_GEN_DAY) || h->guarded ||
                 cents_of(h) < 700000 || cents_of(h) >= 1000000)
                 continue;
             bool same[2] = { h->account == end->account, h->payee == end->payee };
@@ -465,6 +465,8 @@ static bool opens_many(const struct cw_gen_story *story, bool by_phone)
         for (unsigned i = 0; i < story->happening_count; i++) {
             const struct cw_gen_happening *h = &story->happenings[i];
             bool shown = !by_phone && h->with_device;
+            if (h->guarded)
+                continue;
             for (unsigned m = 0; by_phone && m < h->mention_count; m++)
                 shown = shown || (h->mentions[m].show & CW_GEN_SHOW_PHONE) != 0;
             if (shown &&
