@@ -21,8 +21,20 @@ enum { TEXT_MAX = 256, NAME_MAX_BYTES = 1024, ROOM_FOR_SECTIONS = 64 * 1024 };
 
 static const cw_str absent = { NULL, 0 };
 
+/* What normalising has to know of a type's fields; by name, so that no type is named here. */
+struct detail_plan {
+    bool money;
+    uint8_t amount;
+    uint8_t currency;
+    uint8_t amount_eur;
+    uint32_t countries; /* bits of fields that hold a country */
+};
+_Static_assert(CW_TYPE_FIELDS_MAX <= 32, "a bit a field");
+
 struct cw_normaliser {
     struct cw_secret secret;
+    const struct cw_rates *rates;
+    struct detail_plan plans[CW_TYPES_MAX + 1];
     struct cw_arena *arena;
     struct cw_buf body;
     struct cw_key *keys;
@@ -30,12 +42,53 @@ struct cw_normaliser {
     size_t key_cap;
 };
 
+static int field_of(const struct cw_type *type, const char *name, enum cw_field_type kind,
+                    bool nullable)
+{
+    int field = cw_type_field(type, cw_cstr(name));
+    if (field < 0 || type->fields[field].type != kind || type->fields[field].nullable != nullable)
+        return -1;
+    return field;
+}
+
+static struct detail_plan plan_detail(const struct cw_type *type)
+{
+    struct detail_plan plan = { 0 };
+    int amount = field_of(type, "amount", CW_FIELD_LONG, false);
+    int currency = field_of(type, "currency", CW_FIELD_STRING, false);
+    int amount_eur = field_of(type, "amount_eur", CW_FIELD_LONG, true);
+    if (amount >= 0 && currency >= 0 && amount_eur >= 0) {
+        plan.money = true;
+        plan.amount = (uint8_t)amount;
+        plan.currency = (uint8_t)currency;
+        plan.amount_eur = (uint8_t)amount_eur;
+    }
+    size_t prefix = strlen(type->short_name);
+    for (size_t i = 0; i < type->country_count; i++) {
+        const char *path = type->countries[i];
+        if (strncmp(path, type->short_name, prefix) != 0 || path[prefix] != '.')
+            continue;
+        int field = cw_type_field(type, cw_cstr(path + prefix + 1));
+        if (field >= 0 && type->fields[field].type == CW_FIELD_STRING)
+            plan.countries |= 1U << field;
+    }
+    return plan;
+}
+
 struct cw_normaliser *cw_normaliser_new(const struct cw_secret *secret)
 {
     struct cw_normaliser *normaliser = cw_new(struct cw_normaliser);
     normaliser->secret = *secret;
+    normaliser->rates = cw_rates_shipped();
+    for (uint16_t type = 1; type <= cw_type_count(); type++)
+        normaliser->plans[type] = plan_detail(cw_type_by_number(type));
     normaliser->arena = cw_arena_new();
     return normaliser;
+}
+
+void cw_normaliser_rates(struct cw_normaliser *normaliser, const struct cw_rates *rates)
+{
+    normaliser->rates = rates;
 }
 
 void cw_normaliser_free(struct cw_normaliser *normaliser)
@@ -311,7 +364,40 @@ static const struct cw_value *detail_time(const struct cw_event *event, const ch
     return field >= 0 && event->detail[field].present ? &event->detail[field] : NULL;
 }
 
-static bool check_detail(const struct cw_event *event, struct cw_reason *reason)
+static bool check_money(const struct cw_event *event, const struct detail_plan *plan,
+                        struct cw_reason *reason)
+{
+    const struct cw_type *type = event->type;
+    int64_t amount = event->detail[plan->amount].number;
+    cw_str currency = event->detail[plan->currency].text;
+    if (amount < 0 || amount > CW_MONEY_MAX)
+        return cw_reject(reason, "bad_amount", path("%s.amount", type->short_name).text,
+                         "expected minor units of the currency from 0 to %lld, found %lld",
+                         (long long)CW_MONEY_MAX, (long long)amount);
+    if (cw_currency_digits(currency) < 0)
+        return cw_reject(reason, "bad_currency", path("%s.currency", type->short_name).text,
+                         "expected a currency of ISO 4217 as three capital letters, found %zu "
+                         "bytes that are none",
+                         currency.len);
+    return true;
+}
+
+static bool check_detail_countries(const struct cw_event *event, uint32_t fields,
+                                   struct cw_reason *reason)
+{
+    for (uint32_t i = 0; fields >> i != 0; i++) {
+        const struct cw_value *value = &event->detail[i];
+        if ((fields >> i & 1) == 0 || !value->present)
+            continue;
+        struct path at = path("%s.%s", event->type->short_name, event->type->fields[i].name);
+        if (!check_country(value->text, at.text, reason))
+            return false;
+    }
+    return true;
+}
+
+static bool check_detail(const struct cw_normaliser *n, const struct cw_event *event,
+                         struct cw_reason *reason)
 {
     const struct cw_type *type = event->type;
     if (event->detail == NULL)
@@ -335,6 +421,11 @@ static bool check_detail(const struct cw_event *event, struct cw_reason *reason)
             !check_list(value->list.items, value->list.count, at.text, reason))
             return false;
     }
+    const struct detail_plan *plan = &n->plans[type->number];
+    if (plan->money && !check_money(event, plan, reason))
+        return false;
+    if (plan->countries != 0 && !check_detail_countries(event, plan->countries, reason))
+        return false;
     const struct cw_value *from = type->standing ? detail_time(event, "valid_from") : NULL;
     const struct cw_value *to = type->standing ? detail_time(event, "valid_to") : NULL;
     if (from != NULL && to != NULL && from->number >= to->number)
@@ -380,6 +471,43 @@ static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *pa
         id->stated = id->value;
     id->value = value;
     id->issuer = issuer;
+}
+
+/* A contract's default holds for each field by itself: an event that states its TLP and no audience
+ * must not be seen by more than one that states neither. */
+static void default_handling(struct cw_handling *handling, const struct cw_handling *defaults)
+{
+    handling->present = true;
+    if (handling->code_count == 0) {
+        handling->codes = defaults->codes;
+        handling->code_count = defaults->code_count;
+    }
+    if (handling->text.len == 0)
+        handling->text = defaults->text;
+    if (handling->tlp.ptr == NULL)
+        handling->tlp = defaults->tlp;
+    if (handling->pap.ptr == NULL)
+        handling->pap = defaults->pap;
+    if (handling->sharing_group.len == 0)
+        handling->sharing_group = defaults->sharing_group;
+    if (handling->audience_count == 0) {
+        handling->audience = defaults->audience;
+        handling->audience_count = defaults->audience_count;
+    }
+}
+
+/* False: the list has no rate for it. */
+static bool write_amount_eur(const struct cw_normaliser *n, struct cw_event *event, int64_t time_lo)
+{
+    const struct detail_plan *plan = &n->plans[event->type->number];
+    if (!plan->money)
+        return true;
+    struct cw_value *cents = &event->detail[plan->amount_eur];
+    int64_t day = cw_floor_div(time_lo + event->tz_offset * CW_MINUTE, CW_DAY);
+    *cents = (struct cw_value){ 0 };
+    cents->present = cw_money_eur(n->rates, event->detail[plan->amount].number,
+                                  event->detail[plan->currency].text, day, &cents->number);
+    return cents->present;
 }
 
 /* A party's birth date out of its document's zone, where it states none. */
@@ -430,8 +558,8 @@ static void rewrite(struct cw_normaliser *n, struct cw_event *event,
         event->purposes = contract->purposes;
         event->purpose_count = contract->purpose_count;
     }
-    if (!event->handling.present)
-        event->handling = contract->handling;
+    if (contract->handling.present)
+        default_handling(&event->handling, &contract->handling);
     for (size_t p = 0; p < cw_event_part_count(event); p++) {
         bool party = p < event->party_count;
         struct cw_part *part = party ? &event->parties[p] : &event->objects[p - event->party_count];
@@ -602,10 +730,11 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
     if (withdraws)
         strip(&event);
     else if (!check_envelope(&event, reason) || !check_parts(n, &event, reason) ||
-             !check_detail(&event, reason))
+             !check_detail(n, &event, reason))
         return false;
     else
         rewrite(n, &event, contract);
+    bool rated = withdraws || write_amount_eur(n, &event, out->header.time_lo);
 
     make_keys(n, &event);
     cw_event_write(&event, &n->body);
@@ -613,8 +742,8 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
         return false;
     struct cw_frame *header = &out->header;
     header->kind = CW_EVENT;
-    header->flags =
-        (uint8_t)((event.type->standing ? CW_STANDING : 0) | (withdraws ? CW_WITHDRAW : 0));
+    header->flags = (uint8_t)((event.type->standing ? CW_STANDING : 0) |
+                              (withdraws ? CW_WITHDRAW : 0) | (rated ? 0 : CW_NO_RATE));
     header->type = event.type->number;
     header->recorded_at = event.recorded_at;
     header->retain_until = retain_until(&event, withdraws);
@@ -626,5 +755,9 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
     out->body = (cw_str){ (const char *)n->body.data, n->body.len };
     struct cw_cur front = cw_cur(n->body.data, n->body.len);
     out->owner = cw_cur_avro_str(&front);
+    if (event.purpose_count != 0 || event.handling.present)
+        out->restricted =
+            (const struct cw_event *)(const void *)cw_arena_copy(n->arena, &event, sizeof(event))
+                .ptr;
     return true;
 }

@@ -46,6 +46,7 @@ enum cw_frame_flag {
     CW_MORE = 1,     /* the unit goes on in the next frame: no batch is cut here */
     CW_STANDING = 2, /* the event's type is standing */
     CW_WITHDRAW = 4, /* the event withdraws; retain_until is how long its tombstone is kept */
+    CW_NO_RATE = 64, /* an amount has no counter-value in euro: the list of rates has none */
 };
 
 struct cw_frame {
