@@ -27,10 +27,14 @@ enum {
     IDENTITY_CARD = 9
 };
 
+#define LENGTH(number, name, scoped, of_objects, unique, exclusive, rank) sizeof(#name) - 1,
+static const uint8_t lengths[] = { CW_ID_KINDS(LENGTH) };
+#undef LENGTH
+
 const struct cw_id_kind *cw_id_kind_by_name(cw_str name)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (cw_str_is(name, kinds[i].name))
+        if (name.len == lengths[i] && memcmp(name.ptr, kinds[i].name, name.len) == 0)
             return &kinds[i];
     }
     return NULL;
@@ -44,7 +48,14 @@ const struct cw_id_kind *cw_id_kinds(size_t *count)
 
 static bool is_ascii(cw_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    size_t i = 0;
+    uint64_t word = 0;
+    for (; text.len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, text.ptr + i, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            return false;
+    }
+    for (; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] >= 0x80)
             return false;
     }
@@ -159,7 +170,8 @@ static const char *issuer_check(const struct cw_id_kind *kind, cw_str issuer,
 {
     if (issuer.len > CW_IDENTIFIER_MAX || !to_ascii(issuer, arena, &issuer))
         return "bad_issuer";
-    issuer = to_upper(trim(issuer), arena);
+    if (plain_check(issuer) != NULL)
+        issuer = to_upper(trim(issuer), arena);
     if (issuer.len == 0)
         return "no_issuer";
     cw_str country = issuer;
@@ -248,17 +260,23 @@ const char *cw_identifier_check_of(const struct cw_id_kind *kind, bool organisat
         return "unknown_kind";
     if (value.len > CW_IDENTIFIER_STATED_MAX)
         return "bad_length";
-    cw_str text;
-    if (!to_ascii(value, arena, &text))
+    /* What is capitals and digits already stays as it is through all of the following. */
+    bool plain = plain_check(value) == NULL;
+    cw_str text = value;
+    if (!plain && !to_ascii(value, arena, &text))
         return "bad_characters";
-    text = trim(text);
+    if (!plain)
+        text = trim(text);
     if (kind->number == PHONE)
         return phone_check(text, issuer, arena, canonical_value);
 
-    text = to_upper(text, arena);
-    if (kind->number == PASSPORT || kind->number == IDENTITY_CARD)
-        text = without_filling(text);
-    cw_str compact = without_separators(text, arena);
+    cw_str compact = text;
+    if (!plain) {
+        text = to_upper(text, arena);
+        if (kind->number == PASSPORT || kind->number == IDENTITY_CARD)
+            text = without_filling(text);
+        compact = without_separators(text, arena);
+    }
     if (kind->scoped) {
         const char *fault = issuer_check(kind, issuer, arena, canonical_issuer);
         if (fault != NULL)
@@ -268,7 +286,7 @@ const char *cw_identifier_check_of(const struct cw_id_kind *kind, bool organisat
         return cw_national_id_check(*canonical_issuer, text, compact, arena, canonical_value);
     if (kind->number == IMEI)
         return imei_check(compact, arena, canonical_value);
-    const char *fault = plain_check(compact);
+    const char *fault = plain ? NULL : plain_check(compact);
     if (fault == NULL && kind->number == IBAN)
         fault = cw_iban_check(compact);
     if (fault == NULL)

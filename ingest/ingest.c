@@ -53,6 +53,14 @@ struct restriction {
     uint64_t number; /* 0: it demands nothing */
 };
 
+/* An owner met before, by its text; most records are of one that was met lately. */
+enum { RECENT_BITS = 6, RECENT_TEXT = 24 };
+struct recent {
+    char text[RECENT_TEXT];
+    uint32_t len;
+    uint32_t number; /* 0: none */
+};
+
 /*
  * Everything here that decides what is written next is a function of the frames in the log: `note`
  * takes each frame that is appended, and each that is found there at the start. So an ingest that
@@ -73,6 +81,7 @@ struct cw_ingest {
     struct named *named; /* by number; [0] unused */
     size_t named_count;
     struct cw_map owners;
+    struct recent recent[1 << RECENT_BITS];
     uint32_t owner_count;
     uint32_t types_named;
     struct cw_map restrictions; /* by text */
@@ -93,7 +102,6 @@ struct cw_ingest {
     int64_t *of_type[CW_TYPES_MAX + 1];
 
     uint64_t records; /* of this run, for the counters page */
-    struct cw_buf frame;
     struct cw_buf body;
     struct cw_buf key;
 };
@@ -264,11 +272,7 @@ static void note(struct cw_ingest *ingest, const struct cw_frame *frame)
 static void append(struct cw_ingest *ingest, const struct cw_frame *header,
                    const struct cw_key *keys, size_t key_count, const void *body, size_t len)
 {
-    ingest->frame.len = 0;
-    size_t at = cw_frame_put(&ingest->frame, header, keys, key_count, body, len);
-    const struct cw_frame *frame = cw_frame_at(&ingest->frame, at);
-    cw_log_append(ingest->log, frame);
-    note(ingest, frame);
+    note(ingest, cw_log_put(ingest->log, header, keys, key_count, body, len));
 }
 
 static void append_name(struct cw_ingest *ingest, enum cw_name_space space, uint32_t number,
@@ -302,8 +306,7 @@ static void introduce_source(struct cw_ingest *ingest, const struct feed *feed)
     }
 }
 
-/* 0: there may be no more owners. */
-static uint32_t owner_number(struct cw_ingest *ingest, cw_str text)
+static uint32_t find_owner(struct cw_ingest *ingest, cw_str text)
 {
     struct cw_id key = name_key(ingest, "owner", text);
     const struct owner *owner = cw_map_find(&ingest->owners, key);
@@ -399,6 +402,26 @@ static bool restriction_number(struct cw_ingest *ingest, const struct cw_event *
     return true;
 }
 
+/* 0: there may be no more owners. */
+static uint32_t owner_number(struct cw_ingest *ingest, cw_str text)
+{
+    if (text.len > RECENT_TEXT)
+        return find_owner(ingest, text);
+    uint64_t words[RECENT_TEXT / sizeof(uint64_t)] = { 0 };
+    cw_copy(words, text.ptr, text.len);
+    uint64_t mixed =
+        (words[0] ^ words[1] << 5 ^ words[2] << 9 ^ text.len) * UINT64_C(0x9e3779b97f4a7c15);
+    struct recent *recent = &ingest->recent[mixed >> (64 - RECENT_BITS)];
+    if (recent->number != 0 && recent->len == text.len &&
+        memcmp(recent->text, words, sizeof(words)) == 0)
+        return recent->number;
+    uint32_t number = find_owner(ingest, text);
+    memcpy(recent->text, words, sizeof(words));
+    recent->len = (uint32_t)text.len;
+    recent->number = number;
+    return number;
+}
+
 static void append_reject(struct cw_ingest *ingest, struct feed *feed,
                           const struct cw_record *record)
 {
@@ -417,7 +440,7 @@ static void append_reject(struct cw_ingest *ingest, struct feed *feed,
 /* False: the record's reason says why not. */
 static bool append_event(struct cw_ingest *ingest, struct feed *feed, struct cw_record *record)
 {
-    struct cw_normal normal;
+    struct cw_normal normal CW_UNINITIALIZED;
     const struct cw_source *source = feed->source;
     /* A finite source is history: nothing in it lies in the future of its arrival. */
     int64_t judged = source->live ? record->arrival : 0;
@@ -568,7 +591,7 @@ static void take(struct cw_ingest *ingest, struct feed *feed, enum cw_pull pulle
 enum cw_step cw_ingest_step(struct cw_ingest *ingest)
 {
     struct feed *feed;
-    struct cw_record record;
+    struct cw_record record CW_UNINITIALIZED; /* each pull begins by filling it */
     if (ingest->ended)
         return CW_STEP_ENDED;
     introduce_types(ingest);
@@ -754,7 +777,6 @@ void cw_ingest_free(struct cw_ingest *ingest)
         free(ingest->named[i].name);
     free(ingest->named);
     free(ingest->feeds);
-    cw_buf_done(&ingest->frame);
     cw_buf_done(&ingest->body);
     cw_buf_done(&ingest->key);
     free(ingest);

@@ -31,7 +31,24 @@ struct detail_plan {
 };
 _Static_assert(CW_TYPE_FIELDS_MAX <= 32, "a bit a field");
 
+enum { SCOPE_BITS = 8 };
+
+/* An empty one has kind_len 0, which no kind has. */
+struct scope {
+    union {
+        struct {
+            char kind[16];
+            char issuer[14];
+            uint8_t kind_len;
+            uint8_t issuer_len;
+        };
+        uint64_t words[4];
+    };
+    uint64_t value;
+};
+
 struct cw_normaliser {
+    struct scope scopes[1 << SCOPE_BITS];
     struct cw_secret secret;
     const struct cw_rates *rates;
     struct detail_plan plans[CW_TYPES_MAX + 1];
@@ -136,6 +153,12 @@ static bool check_text(cw_str text, const char *field, struct cw_reason *reason)
     return true;
 }
 
+/* What check_text lets pass: paths of fields are spelled only where one is wrong. */
+static inline bool is_text(cw_str text)
+{
+    return text.len - 1 < TEXT_MAX;
+}
+
 static bool one_of(cw_str text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -145,20 +168,30 @@ static bool one_of(cw_str text, const char *const *words, size_t count)
     return false;
 }
 
+static inline bool is_time(int64_t time)
+{
+    const int64_t first = -719162 * CW_DAY;  /* 0001-01-01 */
+    const int64_t behind = 2932897 * CW_DAY; /* 10000-01-01 */
+    return time >= first && time < behind;
+}
+
 static bool check_time(int64_t time, const char *field, struct cw_reason *reason)
 {
-    int64_t first = cw_days_from_civil(1, 1, 1) * CW_DAY;
-    int64_t behind = cw_days_from_civil(10000, 1, 1) * CW_DAY;
-    if (time >= first && time < behind)
+    if (is_time(time))
         return true;
     return cw_reject(reason, "bad_time", field,
                      "expected a time of the years 1 to 9999 in %s, in microseconds", field);
 }
 
+static inline bool is_country(cw_str code)
+{
+    return code.len == 2 && code.ptr[0] >= 'A' && code.ptr[0] <= 'Z' && code.ptr[1] >= 'A' &&
+           code.ptr[1] <= 'Z';
+}
+
 static bool check_country(cw_str code, const char *field, struct cw_reason *reason)
 {
-    if (code.len == 2 && code.ptr[0] >= 'A' && code.ptr[0] <= 'Z' && code.ptr[1] >= 'A' &&
-        code.ptr[1] <= 'Z')
+    if (is_country(code))
         return true;
     return cw_reject(
         reason, "bad_country", field,
@@ -169,7 +202,6 @@ static bool check_country(cw_str code, const char *field, struct cw_reason *reas
 static bool check_name_of_event(const struct cw_event *event, const struct cw_contract *contract,
                                 struct cw_reason *reason)
 {
-    static const char *const ops[] = { "create", "amend", "withdraw" };
     if (!check_text(event->owner, "owner", reason))
         return false;
     if (!cw_contract_allows(contract, event->owner))
@@ -182,7 +214,8 @@ static bool check_name_of_event(const struct cw_event *event, const struct cw_co
     if (event->version < 1)
         return cw_reject(reason, "bad_version", "version", "expected 1 or more, found %lld",
                          (long long)event->version);
-    if (!one_of(event->op, ops, 3))
+    if (!cw_str_is(event->op, "create") && !cw_str_is(event->op, "amend") &&
+        !cw_str_is(event->op, "withdraw"))
         return cw_reject(reason, "bad_op", "op", "expected create, amend or withdraw");
     if (!check_text(event->event_type, "event_type", reason))
         return false;
@@ -227,11 +260,12 @@ static bool check_list(const cw_str *items, size_t count, const char *field,
                        struct cw_reason *reason)
 {
     for (size_t i = 0; i < count; i++) {
+        if (is_text(items[i]))
+            continue;
         struct path item = path("%s[%zu]", field, i);
-        if (items[i].len == 0 || items[i].len > TEXT_MAX)
-            return cw_reject(reason, "bad_list", item.text,
-                             "expected 1 to %d bytes in each item, found %zu", (int)TEXT_MAX,
-                             items[i].len);
+        return cw_reject(reason, "bad_list", item.text,
+                         "expected 1 to %d bytes in each item, found %zu", (int)TEXT_MAX,
+                         items[i].len);
     }
     return true;
 }
@@ -287,14 +321,15 @@ static bool check_names(const struct cw_event *event, size_t number, struct cw_r
 {
     const struct cw_part *part = cw_event_part(event, number);
     for (size_t i = 0; i < part->name_count; i++) {
-        struct path at = part_path(event, number, path(".names[%zu].full", i).text);
         size_t len = part->names[i].full.len;
+        if (len - 1 < NAME_MAX_BYTES)
+            continue;
+        struct path at = part_path(event, number, path(".names[%zu].full", i).text);
         if (len == 0)
             return cw_reject(reason, "missing", at.text, "expected a name, found no text");
-        if (len > NAME_MAX_BYTES)
-            return cw_reject(reason, "too_long", at.text,
-                             "expected a name of at most %d bytes, found %zu", (int)NAME_MAX_BYTES,
-                             len);
+        return cw_reject(reason, "too_long", at.text,
+                         "expected a name of at most %d bytes, found %zu", (int)NAME_MAX_BYTES,
+                         len);
     }
     return true;
 }
@@ -302,9 +337,8 @@ static bool check_names(const struct cw_event *event, size_t number, struct cw_r
 static bool check_party(struct cw_normaliser *n, const struct cw_event *event, size_t number,
                         struct cw_reason *reason)
 {
-    static const char *const party_kinds[] = { "person", "organisation" };
     struct cw_part *party = &event->parties[number];
-    if (!one_of(party->kind, party_kinds, 2))
+    if (!cw_str_is(party->kind, "person") && !cw_str_is(party->kind, "organisation"))
         return cw_reject(reason, "bad_kind", part_path(event, number, ".kind").text,
                          "expected person or organisation");
     if (!check_names(event, number, reason))
@@ -316,6 +350,8 @@ static bool check_party(struct cw_normaliser *n, const struct cw_event *event, s
                              "expected a possible date as 1980-01-31, 1980-01 or 1980");
     }
     for (size_t i = 0; i < party->nationality_count; i++) {
+        if (is_country(party->nationalities[i]))
+            continue;
         struct path at = part_path(event, number, path(".nationalities[%zu]", i).text);
         if (!check_country(party->nationalities[i], at.text, reason))
             return false;
@@ -328,14 +364,18 @@ static bool check_part(struct cw_normaliser *n, const struct cw_event *event, si
 {
     const struct cw_part *part = cw_event_part(event, number);
     bool party = number < event->party_count;
-    if (!check_text(part->role, part_path(event, number, ".role").text, reason) ||
-        !check_text(part->kind, part_path(event, number, party ? ".kind" : ".type").text, reason))
-        return false;
+    if (!is_text(part->role))
+        return check_text(part->role, part_path(event, number, ".role").text, reason);
+    if (!is_text(part->kind))
+        return check_text(part->kind, part_path(event, number, party ? ".kind" : ".type").text,
+                          reason);
     if (part->id_count > CW_PART_IDS_MAX)
         return cw_reject(reason, "too_many_parts", part_path(event, number, ".ids").text,
                          "expected at most %d identifiers of one part, found %zu",
                          (int)CW_PART_IDS_MAX, part->id_count);
     for (size_t i = 0; i < part->id_count; i++) {
+        if (is_text(part->ids[i].kind))
+            continue;
         struct path at = part_path(event, number, path(".ids[%zu].kind", i).text);
         if (!check_text(part->ids[i].kind, at.text, reason))
             return false;
@@ -389,11 +429,21 @@ static bool check_detail_countries(const struct cw_event *event, uint32_t fields
         const struct cw_value *value = &event->detail[i];
         if ((fields >> i & 1) == 0 || !value->present)
             continue;
+        if (is_country(value->text))
+            continue;
         struct path at = path("%s.%s", event->type->short_name, event->type->fields[i].name);
         if (!check_country(value->text, at.text, reason))
             return false;
     }
     return true;
+}
+
+/* True where nothing of it can be wrong; else it is looked at with its name. */
+static bool is_right(const struct cw_field *field, const struct cw_value *value)
+{
+    if (field->type == CW_FIELD_STRING)
+        return is_text(value->text);
+    return field->type != CW_FIELD_STRINGS && (!field->is_time || is_time(value->number));
 }
 
 static bool check_detail(const struct cw_normaliser *n, const struct cw_event *event,
@@ -411,6 +461,8 @@ static bool check_detail(const struct cw_normaliser *n, const struct cw_event *e
     for (size_t i = 0; i < type->field_count; i++) {
         const struct cw_field *field = &type->fields[i];
         const struct cw_value *value = &event->detail[i];
+        if (!value->present || is_right(field, value))
+            continue;
         struct path at = path("%s.%s", type->short_name, field->name);
         if (field->type == CW_FIELD_STRING && !field->nullable && !field->has_default &&
             !check_text(value->text, at.text, reason))
@@ -441,9 +493,9 @@ static bool stands_there(const struct cw_id_kind *kind, bool party)
 {
     static const char *const shown[] = { "passport", "identity_card", "driving_licence",
                                          "national_id", "phone" };
-    if (party)
-        return !kind->of_objects;
-    return kind->of_objects || one_of(cw_cstr(kind->name), shown, 5);
+    if (party || kind->of_objects)
+        return party != kind->of_objects;
+    return one_of(cw_cstr(kind->name), shown, 5);
 }
 
 static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *part, bool party,
@@ -597,6 +649,26 @@ static void strip(struct cw_event *event)
 
 /* --- keys --- */
 
+/* The scope of a kind and issuer. They are few, so most are found where they were put last. */
+static uint64_t scope_of(struct cw_normaliser *n, cw_str kind, cw_str issuer)
+{
+    struct scope *scope;
+    if (kind.len > sizeof(scope->kind) || issuer.len > sizeof(scope->issuer))
+        return cw_id_scope(&n->secret, kind, issuer);
+    struct scope wanted = { .kind_len = (uint8_t)kind.len, .issuer_len = (uint8_t)issuer.len };
+    cw_copy(wanted.kind, kind.ptr, kind.len);
+    cw_copy(wanted.issuer, issuer.ptr, issuer.len);
+    uint64_t mixed =
+        (wanted.words[0] ^ wanted.words[1] << 7 ^ wanted.words[2] << 11 ^ wanted.words[3] << 3) *
+        UINT64_C(0x9e3779b97f4a7c15);
+    scope = &n->scopes[mixed >> (64 - SCOPE_BITS)];
+    if (memcmp(scope->words, wanted.words, sizeof(wanted.words)) != 0) {
+        wanted.value = cw_id_scope(&n->secret, kind, issuer);
+        *scope = wanted;
+    }
+    return scope->value;
+}
+
 static struct cw_key *add_key(struct cw_normaliser *n)
 {
     if (n->key_count == n->key_cap) {
@@ -637,7 +709,7 @@ static bool add_identifiers(struct cw_normaliser *n, const struct cw_part *part,
                                (kind->exclusive ? CW_KEY_EXCLUSIVE : 0));
         key->rank = kind->rank;
         key->kind = kind->number;
-        key->scope = cw_id_scope(&n->secret, id->kind, id->issuer);
+        key->scope = scope_of(n, id->kind, id->issuer);
         key->key = hash;
     }
     return unique;
@@ -681,7 +753,7 @@ static void make_keys(struct cw_normaliser *n, const struct cw_event *event)
         struct cw_key *key = &n->keys[at];
         key->part = (uint16_t)p;
         key->flags = (uint8_t)(CW_KEY_RECORD | (unique || named ? 0 : CW_KEY_WEAK));
-        key->scope = cw_id_scope(&n->secret, part->kind, cw_cstr(""));
+        key->scope = scope_of(n, part->kind, cw_cstr(""));
         key->key = record;
     }
 }
@@ -714,7 +786,7 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
                   int64_t arrival, struct cw_normal *out, struct cw_reason *reason)
 {
     struct cw_normaliser *n = normaliser;
-    struct cw_event event;
+    struct cw_event event CW_UNINITIALIZED;
     cw_arena_reset(n->arena);
     n->body.len = 0;
     n->key_count = 0;
