@@ -196,14 +196,14 @@ static bool same_members(const avro_value_t *value, const json_t *json)
 
 static bool same_value(const avro_value_t *value, const json_t *json)
 {
-    int flag;
-    int32_t narrow;
-    int64_t wide;
-    float single;
-    double real;
-    size_t size;
-    const char *text;
-    const void *bytes;
+    int flag = 0;
+    int32_t narrow = 0;
+    int64_t wide = 0;
+    float single = 0;
+    double real = 0;
+    size_t size = 0;
+    const char *text = NULL;
+    const void *bytes = NULL;
     avro_value_t branch;
     switch (avro_value_get_type(value)) {
     case AVRO_NULL:
