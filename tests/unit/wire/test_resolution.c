@@ -477,6 +477,7 @@ static void put_items(struct cw_buf *out, const struct type *type, unsigned dept
 
 static void put_value(struct cw_buf *out, const struct type *type, unsigned depth)
 {
+    static const uint8_t fixed[32] = { 0xff, 1, 2, 3, 4 };
     static const char *const texts[] = { "", "a", "\xc3\xa9\xf0\x9f\x98\x80", "0123456789abcdef" };
     int64_t number = (int64_t)dice_roll(&dice) >> dice_below(&dice, 64);
     float narrow = (float)number;
@@ -508,7 +509,7 @@ static void put_value(struct cw_buf *out, const struct type *type, unsigned dept
         cw_buf_avro_str(out, cw_cstr(texts[dice_below(&dice, 4)]));
         break;
     case T_FIXED:
-        cw_buf_put(out, "\xff\1\2\3", type->size);
+        cw_buf_put(out, fixed, type->size);
         break;
     case T_ENUM:
         cw_buf_avro_long(out, (int64_t)dice_below(&dice, type->count));
