@@ -163,11 +163,12 @@ static bool text_of_container(struct input *input, cw_str front, struct cw_buf *
 static bool read_schema_text(struct input *input, struct cw_buf *text, struct cw_reason *reason)
 {
     enum { TEXT_MAX = 1024 * 1024 };
-    char magic[CW_MAGIC_LEN];
-    size_t len = fread(magic, 1, sizeof(magic), input->file);
-    if (len == sizeof(magic) && memcmp(magic, CW_CONTAINER_MAGIC, sizeof(magic)) == 0)
-        return text_of_container(input, (cw_str){ magic, len }, text, reason);
-    cw_buf_put(text, magic, len);
+    size_t len = fread(cw_buf_reserve(text, CW_MAGIC_LEN), 1, CW_MAGIC_LEN, input->file);
+    text->len = len;
+    if (len == CW_MAGIC_LEN && memcmp(text->data, CW_CONTAINER_MAGIC, CW_MAGIC_LEN) == 0) {
+        text->len = 0;
+        return text_of_container(input, cw_cstr(CW_CONTAINER_MAGIC), text, reason);
+    }
     while (text->len <= TEXT_MAX) { /* the parser refuses what is longer */
         len = fread(cw_buf_reserve(text, 16384), 1, 16384, input->file);
         text->len += len;

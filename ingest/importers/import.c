@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "ingest/identifier.h"
 #include "ingest/importers/countries.h"
 #include "ingest/wire/container.h"
 #include "operators/runtime/mem.h"
@@ -204,7 +205,15 @@ void cw_import_party_id(struct cw_import_party *party, const char *kind, cw_str 
 
 void cw_import_party_birth(struct cw_import_party *party, cw_str date)
 {
-    add_text(party, party->births, &party->part.birth_date_count, CW_IMPORT_BIRTHS, date);
+    cw_str iso;
+    date = cw_import_text(party->import, date);
+    if (date.len == 0)
+        return;
+    /* One that ingest would refuse would cost the whole row. */
+    if (cw_birth_date(date, party->import->arena, &iso))
+        add_text(party, party->births, &party->part.birth_date_count, CW_IMPORT_BIRTHS, iso);
+    else
+        party->import->counts.bad_dates++;
 }
 
 const char *cw_import_country(struct cw_import *import, cw_str country)

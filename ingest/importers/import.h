@@ -111,6 +111,7 @@ void cw_import_party_name(struct cw_import_party *party, cw_str full, bool alias
 /** issuer NULL: none. */
 void cw_import_party_id(struct cw_import_party *party, const char *kind, cw_str value,
                         const char *issuer) CW_NONNULL(1, 2);
+/** A date that is none is counted and left out. */
 void cw_import_party_birth(struct cw_import_party *party, cw_str date) CW_NONNULL(1);
 /** A country's name or code; an unknown one is counted and left out. */
 void cw_import_party_nation(struct cw_import_party *party, cw_str country) CW_NONNULL(1);

@@ -13,8 +13,9 @@
 /* A record, array or map that has begun. */
 struct level {
     const struct cw_node *node;
-    size_t next;   /* record: the field to come */
-    uint64_t left; /* array, map: items of the block to come */
+    size_t next;        /* record: the field to come */
+    uint64_t left;      /* array, map: items of the block to come */
+    const uint8_t *end; /* where the block must end; NULL: it states no size */
 };
 
 struct walk {
@@ -234,19 +235,27 @@ static bool put_value(struct walk *walk, const struct cw_node *node)
     return refuse(walk, "bad_union", "a union directly in a union");
 }
 
-/* The count of the next block; *left 0: there is none. A block's size is of no use here. */
-static bool next_block(struct walk *walk, uint64_t *left)
+/* Of the next block: how many items, 0 if there is none, and where it must end if it says so. */
+static bool next_block(struct walk *walk, struct level *level)
 {
     int64_t count;
     int64_t size;
+    if (level->end != NULL && walk->cur.at != level->end)
+        return refuse(walk, "bad_length", "a block of another size than it states");
+    level->end = NULL;
     if (!read_long(walk, &count))
         return false;
-    *left = count < 0 ? -(uint64_t)count : (uint64_t)count;
+    level->left = count < 0 ? -(uint64_t)count : (uint64_t)count;
     if (count >= 0)
         return true;
     if (!read_long(walk, &size))
         return false;
-    return size >= 0 || refuse(walk, "bad_length", "a block's size below zero");
+    if (size < 0)
+        return refuse(walk, "bad_length", "a block's size below zero");
+    if (size > walk->cur.end - walk->cur.at)
+        return truncated(walk);
+    level->end = walk->cur.at + size;
+    return true;
 }
 
 /* The next part of the innermost level, or its end. */
@@ -255,7 +264,7 @@ static bool step(struct walk *walk)
     struct level *level = &walk->levels[walk->depth - 1];
     const struct cw_node *node = level->node;
     bool record = node->kind == CW_KIND_RECORD;
-    if (!record && level->left == 0 && !next_block(walk, &level->left))
+    if (!record && level->left == 0 && !next_block(walk, level))
         return false;
     if (record ? level->next == node->field_count : level->left == 0) {
         cw_json_close(&walk->json, node->kind == CW_KIND_ARRAY ? ']' : '}');

@@ -40,16 +40,18 @@ static void check_canonical(const struct cw_schema *schema)
     cw_buf_done(&twice);
 }
 
-/* The number of levels must not stop jansson, which has a limit of its own. */
-static size_t depth_of(cw_str text)
+/* jansson has limits of its own: of levels, and no NUL in a key. */
+static bool is_for_jansson(cw_str text)
 {
+    if (memmem(text.ptr, text.len, "\\u0000", 6) != NULL)
+        return false;
     size_t depth = 0;
     size_t most = 0;
     for (size_t i = 0; i < text.len; i++) {
         depth += text.ptr[i] == '{' || text.ptr[i] == '[';
         most = depth > most ? depth : most;
     }
-    return most;
+    return most <= CW_JSON_DEPTH_MAX;
 }
 
 static void check_datum(const struct cw_schema *schema, const uint8_t *bytes, size_t len)
@@ -59,12 +61,12 @@ static void check_datum(const struct cw_schema *schema, const uint8_t *bytes, si
     struct cw_reason reason = { 0 };
     struct cw_reason other = { 0 };
     size_t shown;
-    size_t taken;
+    size_t taken = 0;
     bool ok = cw_datum_json(schema, bytes, len, TEXT_MAX, &shown, &text, &reason);
     CW_CHECK(shown <= len);
     CW_CHECK(ok || (reason.code != NULL && reason.sentence[0] != '\0'));
     cw_str json = { (const char *)text.data, text.len };
-    if (ok && depth_of(json) <= CW_JSON_DEPTH_MAX) {
+    if (ok && is_for_jansson(json)) {
         json_t *tree = json_loadb(json.ptr, json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
         CW_CHECK(tree != NULL);
         json_decref(tree);

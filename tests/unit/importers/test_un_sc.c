@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "events.h"
@@ -104,6 +105,33 @@ static void an_approximate_date_gives_its_year_and_a_range_nothing(void **state)
     assert_text(subject->birth_dates[2], "1962");
     assert_int_equal(counts.ranges, 1);
     assert_text(events.items[2].parties[0].birth_dates[0], "1971");
+    events_done(&events);
+}
+
+/* One bad date must not make a dead letter of a person who is under sanctions. */
+static void a_birth_date_that_is_none_is_left_out_and_counted(void **state)
+{
+    (void)state;
+    static const char list[] =
+        "<CONSOLIDATED_LIST dateGenerated=\"2024-02-29\"><INDIVIDUALS><INDIVIDUAL>"
+        "<DATAID>1</DATAID><VERSIONNUM>1</VERSIONNUM><FIRST_NAME>IVAN</FIRST_NAME>"
+        "<INDIVIDUAL_ALIAS><ALIAS_NAME>Vanya</ALIAS_NAME><DATE_OF_BIRTH>1960030--4</DATE_OF_BIRTH>"
+        "</INDIVIDUAL_ALIAS><INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>EXACT</TYPE_OF_DATE>"
+        "<YEAR>96</YEAR></INDIVIDUAL_DATE_OF_BIRTH><INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>EXACT"
+        "</TYPE_OF_DATE><DATE>1960-03-04</DATE></INDIVIDUAL_DATE_OF_BIRTH>"
+        "</INDIVIDUAL></INDIVIDUALS></CONSOLIDATED_LIST>";
+    char path[] = "/tmp/crosswatch_un_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, list, sizeof(list) - 1), sizeof(list) - 1);
+    close(fd);
+    struct cw_import_counts counts;
+    struct events events = imported(path, CW_TIME_MIN, &counts);
+    remove(path);
+    assert_int_equal(events.count, 1);
+    assert_int_equal(events.items[0].parties[0].birth_date_count, 1);
+    assert_text(events.items[0].parties[0].birth_dates[0], "1960-03-04");
+    assert_int_equal(counts.bad_dates, 2);
     events_done(&events);
 }
 
@@ -244,6 +272,7 @@ int main(void)
         cmocka_unit_test(rows_become_notices_in_order_of_time),
         cmocka_unit_test(a_row_says_who_it_is),
         cmocka_unit_test(an_approximate_date_gives_its_year_and_a_range_nothing),
+        cmocka_unit_test(a_birth_date_that_is_none_is_left_out_and_counted),
         cmocka_unit_test(a_document_is_what_its_second_type_says),
         cmocka_unit_test(a_row_without_a_date_gets_the_as_of_date),
         cmocka_unit_test(a_gzip_file_gives_the_same),

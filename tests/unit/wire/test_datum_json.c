@@ -116,6 +116,8 @@ static void what_is_wrong_is_told_with_its_field(void **state)
     assert_refused("[]", BYTES("\0"), "bad_union", "");
     assert_refused(ENUM, BYTES("\1"), "bad_enum", "");
     assert_refused(ARRAY("\"null\""), BYTES("\1\1"), "bad_length", "[]");
+    assert_refused(ARRAY("\"int\""), BYTES("\3\2\2\4\0"), "bad_length", "[]");
+    assert_refused(ARRAY("\"int\""), BYTES("\3\x7e\2\4\0"), "truncated", "[]");
 }
 
 static void a_value_is_as_deep_as_the_cap_and_no_deeper(void **state)

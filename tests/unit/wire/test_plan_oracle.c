@@ -1,14 +1,18 @@
 /*
  * test_plan_oracle.c - plans against others' word, over random schemas and values.
  *
- * Values under one schema: libavro writes them, the identity plan must give back the same bytes.
- * Resolution: a writer's schema is made from a reader's by changes of which each has a known
- * outcome (another order, fields more or less, promotions, unions, aliases), and both encodings of
- * a value are written side by side by a slow encoder that knows nothing of plans.
+ * Values under one schema: libavro writes them, the identity plan must give back the same bytes,
+ * and their JSON must say of each value what libavro says of it. Resolution: a writer's schema is
+ * made from a reader's by changes of which each has a known outcome (another order, fields more or
+ * less, promotions, unions, aliases), and both encodings of a value are written side by side by a
+ * slow encoder that knows nothing of plans.
  */
 #include "wire_test.h"
 
 #include <avro.h>
+#include <jansson.h>
+
+#include "ingest/wire/datum_json.h"
 
 enum { ROUNDS = 400, VALUES = 5, DEPTH = 4 };
 
@@ -154,6 +158,116 @@ static void fill(avro_value_t *value)
     }
 }
 
+static bool is_hex(const json_t *json, const void *bytes, size_t size)
+{
+    char hex[2 * 128 + 1] = "";
+    assert_true(size <= 128);
+    for (size_t i = 0; i < size; i++)
+        snprintf(hex + 2 * i, 3, "%02x", ((const unsigned char *)bytes)[i]);
+    const char *text = json_string_value(json_object_get(json, "$hex"));
+    return json_object_size(json) == 1 && text != NULL && strcmp(text, hex) == 0;
+}
+
+static bool is_number(const json_t *json, double number)
+{
+    return json_is_number(json) && json_number_value(json) == number;
+}
+
+static bool same_value(const avro_value_t *value, const json_t *json);
+
+static bool same_members(const avro_value_t *value, const json_t *json)
+{
+    size_t size = 0;
+    bool array = avro_value_get_type(value) == AVRO_ARRAY;
+    avro_value_get_size(value, &size);
+    if (array ? !json_is_array(json) : !json_is_object(json))
+        return false;
+    if (size != (array ? json_array_size(json) : json_object_size(json)))
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        avro_value_t child;
+        const char *name = NULL;
+        avro_value_get_by_index(value, i, &child, &name);
+        if (!same_value(&child, array ? json_array_get(json, i) : json_object_get(json, name)))
+            return false;
+    }
+    return true;
+}
+
+static bool same_value(const avro_value_t *value, const json_t *json)
+{
+    int flag = 0;
+    int32_t narrow = 0;
+    int64_t wide = 0;
+    float single = 0;
+    double real = 0;
+    size_t size = 0;
+    const char *text = NULL;
+    const void *bytes = NULL;
+    avro_value_t branch;
+    switch (avro_value_get_type(value)) {
+    case AVRO_NULL:
+        return json_is_null(json);
+    case AVRO_BOOLEAN:
+        avro_value_get_boolean(value, &flag);
+        return json_is_boolean(json) && json_is_true(json) == (flag != 0);
+    case AVRO_INT32:
+        avro_value_get_int(value, &narrow);
+        return json_is_integer(json) && json_integer_value(json) == narrow;
+    case AVRO_INT64:
+        avro_value_get_long(value, &wide);
+        return json_is_integer(json) && json_integer_value(json) == wide;
+    case AVRO_FLOAT:
+        avro_value_get_float(value, &single);
+        return is_number(json, (double)single);
+    case AVRO_DOUBLE:
+        avro_value_get_double(value, &real);
+        return is_number(json, real);
+    case AVRO_BYTES:
+        avro_value_get_bytes(value, &bytes, &size);
+        return is_hex(json, bytes, size);
+    case AVRO_FIXED:
+        avro_value_get_fixed(value, &bytes, &size);
+        return is_hex(json, bytes, size);
+    case AVRO_STRING:
+        avro_value_get_string(value, &text, &size);
+        return json_is_string(json) && strcmp(json_string_value(json), text) == 0;
+    case AVRO_ENUM:
+        avro_value_get_enum(value, &flag);
+        text = avro_schema_enum_get(avro_value_get_schema(value), flag);
+        return json_is_string(json) && strcmp(json_string_value(json), text) == 0;
+    case AVRO_ARRAY:
+    case AVRO_MAP:
+    case AVRO_RECORD:
+        return same_members(value, json);
+    case AVRO_UNION:
+        avro_value_get_current_branch(value, &branch);
+        return same_value(&branch, json);
+    case AVRO_LINK:
+        break;
+    }
+    fail();
+    return false;
+}
+
+static void assert_shown(const char *schema_json, const avro_value_t *value, const char *bytes,
+                         size_t len)
+{
+    struct cw_schema *schema = schema_of(schema_json);
+    struct cw_buf text = { 0 };
+    struct cw_reason reason = { 0 };
+    size_t consumed;
+    if (!cw_datum_json(schema, (const uint8_t *)bytes, len, 1 << 24, &consumed, &text, &reason))
+        fail_msg("%s at %s: %s: %s", reason.code, reason.field, reason.sentence, schema_json);
+    assert_int_equal(consumed, len);
+    json_t *json = json_loadb((const char *)text.data, text.len, JSON_DECODE_ANY, NULL);
+    if (json == NULL || !same_value(value, json))
+        fail_msg("%.*s: %s", (int)text.len, (const char *)text.data, schema_json);
+    json_decref(json);
+    cw_buf_done(&text);
+    cw_schema_free(schema);
+}
+
 static void what_libavro_writes_comes_back_as_it_is(void **state)
 {
     (void)state;
@@ -178,6 +292,7 @@ static void what_libavro_writes_comes_back_as_it_is(void **state)
             assert_int_equal(avro_value_write(writer, &value), 0);
             size_t len = (size_t)avro_writer_tell(writer);
             avro_writer_free(writer);
+            assert_shown(schema, &value, bytes, len);
             avro_value_decref(&value);
             struct cw_buf out = { 0 };
             struct cw_reason reason = { 0 };
