@@ -17,7 +17,15 @@ static const cw_str absent = { NULL, 0 };
 static const struct cw_id_kind kinds[] = { CW_ID_KINDS(ROW) };
 #undef ROW
 
-enum { NATIONAL_ID = 1, PASSPORT = 3, DRIVING_LICENCE = 4, PHONE = 5, IBAN = 6 };
+enum {
+    NATIONAL_ID = 1,
+    PASSPORT = 3,
+    DRIVING_LICENCE = 4,
+    PHONE = 5,
+    IBAN = 6,
+    IMEI = 8,
+    IDENTITY_CARD = 9
+};
 
 #define LENGTH(number, name, scoped, of_objects, unique, exclusive, rank) sizeof(#name) - 1,
 static const uint8_t lengths[] = { CW_ID_KINDS(LENGTH) };
@@ -191,6 +199,45 @@ static cw_str without_filling(cw_str text)
     return text;
 }
 
+/* The digit that makes the sum of these and itself a multiple of ten, every second one doubled. */
+static char luhn_digit(cw_str digits)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        unsigned digit = (unsigned)(digits.ptr[digits.len - 1 - i] - '0');
+        if (i % 2 == 0)
+            digit = digit * 2 > 9 ? digit * 2 - 9 : digit * 2;
+        sum += digit;
+    }
+    return (char)('0' + (10 - sum % 10) % 10);
+}
+
+/*
+ * A device is named by 14 digits; the 15th checks them. Networks also write the 14 alone, or with
+ * two digits of the software's version behind them (IMEISV): the same device, so both get the check
+ * digit. Nothing but zeros is what is typed where no number is known.
+ */
+static const char *imei_check(cw_str text, struct cw_arena *arena, cw_str *value)
+{
+    enum { DEVICE = 14, WHOLE = 15, WITH_VERSION = 16 };
+    bool nought = true;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return "bad_characters";
+        nought = nought && (i >= DEVICE || text.ptr[i] == '0');
+    }
+    if (text.len < DEVICE || text.len > WITH_VERSION)
+        return "bad_length";
+    if (nought)
+        return "placeholder";
+    cw_str device = { text.ptr, DEVICE };
+    char digit = luhn_digit(device);
+    if (text.len == WHOLE && text.ptr[DEVICE] != digit)
+        return "check_digit";
+    *value = text.len == WHOLE ? text : cw_arena_printf(arena, "%.*s%c", CW_STR_ARG(device), digit);
+    return NULL;
+}
+
 static const char *phone_check(cw_str text, cw_str issuer, struct cw_arena *arena, cw_str *value)
 {
     cw_str country = absent;
@@ -226,7 +273,7 @@ const char *cw_identifier_check_of(const struct cw_id_kind *kind, bool organisat
     cw_str compact = text;
     if (!plain) {
         text = to_upper(text, arena);
-        if (kind->number == PASSPORT)
+        if (kind->number == PASSPORT || kind->number == IDENTITY_CARD)
             text = without_filling(text);
         compact = without_separators(text, arena);
     }
@@ -237,6 +284,8 @@ const char *cw_identifier_check_of(const struct cw_id_kind *kind, bool organisat
     }
     if (kind->number == NATIONAL_ID && !organisation)
         return cw_national_id_check(*canonical_issuer, text, compact, arena, canonical_value);
+    if (kind->number == IMEI)
+        return imei_check(compact, arena, canonical_value);
     const char *fault = plain ? NULL : plain_check(compact);
     if (fault == NULL && kind->number == IBAN)
         fault = cw_iban_check(compact);

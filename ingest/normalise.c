@@ -490,10 +490,11 @@ static bool check_detail(const struct cw_normaliser *n, const struct cw_event *e
 /* Personal documents and phones are shown, found and seized: then they are objects too. */
 static bool stands_there(const struct cw_id_kind *kind, bool party)
 {
-    static const char *const shown[] = { "passport", "driving_licence", "national_id", "phone" };
-    if (party || kind->of_objects)
-        return party != kind->of_objects;
-    return one_of(cw_cstr(kind->name), shown, 4);
+    static const char *const shown[] = { "passport", "identity_card", "driving_licence",
+                                         "national_id", "phone" };
+    if (party)
+        return !kind->of_objects;
+    return kind->of_objects || one_of(cw_cstr(kind->name), shown, 5);
 }
 
 static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *part, bool party,

@@ -19,8 +19,8 @@ static int import_run(int argc, char **argv);
 
 const struct cw_command cw_cmd_import = {
     .name = "import",
-    .usage = "un-sc|senzing FILE… [--as-of DATE] > events.avro",
-    .summary = "turn a public list into events",
+    .usage = "un-sc|senzing FILE… [--as-of DATE] > events.avro, or amlsim DIR [--epoch DATE]",
+    .summary = "turn a public list or data set into events",
     .run = import_run,
 };
 
@@ -104,13 +104,42 @@ static bool read_all(struct cw_import *import, const char *format, const struct 
     return ok;
 }
 
+static bool import_amlsim(const struct cw_text_list *rest, int64_t epoch,
+                          char error[CW_IMPORT_ERROR])
+{
+    struct cw_amlsim_counts counts;
+    if (rest->count != 2) {
+        snprintf(error, CW_IMPORT_ERROR, "expected one directory behind amlsim, found %zu",
+                 rest->count - 1);
+        return false;
+    }
+    if (!cw_import_amlsim(rest->items[1], epoch, stdout, &counts, error))
+        return false;
+    fprintf(stderr, "import: %" PRIu64 " payments, %" PRIu64 " of them equal to an earlier one\n",
+            counts.payments, counts.repeats);
+    return true;
+}
+
+static bool import_list(const struct cw_text_list *rest, int64_t as_of, char error[CW_IMPORT_ERROR])
+{
+    struct cw_import *import = cw_import_new();
+    bool ok = read_all(import, rest->items[0], rest, as_of, error) &&
+              cw_import_write(import, as_of, stdout, error);
+    if (ok)
+        print_counts(cw_import_counts(import));
+    cw_import_free(import);
+    return ok;
+}
+
 static int import_run(int argc, char **argv)
 {
     int64_t as_of = CW_TIME_MIN;
+    int64_t epoch = cw_days_from_civil(2017, 1, 1) * CW_DAY;
     const struct cw_option options[] = {
         { "as-of", CW_OPT_TIME, &as_of, false,
           "date of rows without one; all are kept five years from it (default: the newest date in "
           "the files)" },
+        { "epoch", CW_OPT_TIME, &epoch, false, "of amlsim: the date of step 0 (2017-01-01)" },
         { 0 },
     };
     struct cw_text_list rest = { 0 };
@@ -119,16 +148,18 @@ static int import_run(int argc, char **argv)
         free(rest.items);
         return status;
     }
-    bool known = rest.count > 0 &&
-                 (strcmp(rest.items[0], "un-sc") == 0 || strcmp(rest.items[0], "senzing") == 0);
+    bool amlsim = rest.count > 0 && strcmp(rest.items[0], "amlsim") == 0;
+    bool known = amlsim || (rest.count > 0 && (strcmp(rest.items[0], "un-sc") == 0 ||
+                                               strcmp(rest.items[0], "senzing") == 0));
     if (!known || rest.count < 2) {
-        fprintf(stderr,
-                "import: expected a list (un-sc or senzing) and its files, found %s; usage: "
-                "crosswatch import %s\n",
-                known            ? "no file"
-                : rest.count > 0 ? rest.items[0]
-                                 : "nothing",
-                cw_cmd_import.usage);
+        fprintf(
+            stderr,
+            "import: expected a list (un-sc, senzing or amlsim) and its files, found %s; usage: "
+            "crosswatch import %s\n",
+            known            ? "no file"
+            : rest.count > 0 ? rest.items[0]
+                             : "nothing",
+            cw_cmd_import.usage);
         free(rest.items);
         return CW_EXIT_USAGE;
     }
@@ -139,14 +170,9 @@ static int import_run(int argc, char **argv)
     }
 
     char error[CW_IMPORT_ERROR] = "";
-    struct cw_import *import = cw_import_new();
-    bool ok = read_all(import, rest.items[0], &rest, as_of, error) &&
-              cw_import_write(import, as_of, stdout, error);
-    if (ok)
-        print_counts(cw_import_counts(import));
-    else
+    bool ok = amlsim ? import_amlsim(&rest, epoch, error) : import_list(&rest, as_of, error);
+    if (!ok)
         fprintf(stderr, "import: %s\n", error);
-    cw_import_free(import);
     free(rest.items);
     return ok ? CW_EXIT_OK : CW_EXIT_FAILED;
 }

@@ -61,6 +61,23 @@ bool cw_import_write(struct cw_import *import, int64_t as_of, FILE *file,
                      char error[CW_IMPORT_ERROR]) CW_MUST_USE CW_NONNULL(1, 3);
 const struct cw_import_counts *cw_import_counts(const struct cw_import *import);
 
+struct cw_amlsim_counts {
+    uint64_t payments;
+    uint64_t repeats; /* rows that are equal to an earlier one in all columns */
+};
+
+/**
+ * A data set of IBM's AMLSim: DIRECTORY/transactions.csv.gz, each row a payment in euro, named by
+ * the data set and the row's number, so that equal rows are different events. A step is a day from
+ * `epoch` (midnight). An account has a country by a fixed hash of its number; the owner is the FIU
+ * of the payee's country, such as RO-FIU. At most 20 million rows, of 40 bytes each while they are
+ * read. False: `error` says what was expected, at which line, and nothing was written, unless
+ * writing itself failed.
+ */
+bool cw_import_amlsim(const char *directory, int64_t epoch, FILE *file,
+                      struct cw_amlsim_counts *counts, char error[CW_IMPORT_ERROR]) CW_MUST_USE
+    CW_NONNULL(1, 3, 4);
+
 /*
  * For the readers.
  */

@@ -50,10 +50,12 @@ static void kinds_link_as_the_table_of_kinds_says(void **state)
         { "phone", 5, false, false, false, false, 0 },
         { "iban", 6, false, true, true, false, 1 },
         { "account", 7, false, true, true, false, 1 },
+        { "imei", 8, false, true, true, false, 1 },
+        { "identity_card", 9, true, false, true, false, 2 },
     };
     size_t count;
     const struct cw_id_kind *kinds = cw_id_kinds(&count);
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 9);
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(kinds[i].name, expected[i].name);
         assert_int_equal(kinds[i].number, expected[i].number);
@@ -239,6 +241,34 @@ static void a_mobile_number_of_every_country_is_valid_in_three_forms(void **stat
 }
 
 /* Published examples of each plan: the register's own, or those that validators document. */
+static void an_imei_has_fifteen_digits_the_last_of_which_checks_the_others(void **state)
+{
+    assert_string_equal(check(state, "imei", NULL, "490154203237518"), "490154203237518");
+    assert_string_equal(check(state, "imei", NULL, "49-015420-323751-8"), "490154203237518");
+    assert_string_equal(check(state, "imei", NULL, "490154203237517"), "!check_digit");
+    assert_string_equal(check(state, "imei", NULL, "4901542032375"), "!bad_length");
+    assert_string_equal(check(state, "imei", NULL, "49015420323751801"), "!bad_length");
+    assert_string_equal(check(state, "imei", NULL, "49015420323751A"), "!bad_characters");
+    assert_string_equal(check(state, "imei", NULL, "000000000000000"), "!placeholder");
+    assert_string_equal(check(state, "imei", NULL, ""), "!bad_length");
+}
+
+/* Without its check digit, and with the version of the software in its place: the same device. */
+static void an_imei_of_fourteen_or_sixteen_digits_gets_its_check_digit(void **state)
+{
+    assert_string_equal(check(state, "imei", NULL, "49015420323751"), "490154203237518");
+    assert_string_equal(check(state, "imei", NULL, "4901542032375199"), "490154203237518");
+    assert_string_equal(check(state, "imei", NULL, "35 6938 0356 4380"), "356938035643809");
+    assert_string_equal(check(state, "imei", NULL, "0000000000000012"), "!placeholder");
+}
+
+static void an_identity_card_is_checked_as_a_passport_is(void **state)
+{
+    assert_string_equal(check(state, "identity_card", "D", "l01x00t47<<"), "DE:L01X00T47");
+    assert_string_equal(check(state, "identity_card", "ROU", "RX 123 456"), "RO:RX123456");
+    assert_string_equal(check(state, "identity_card", NULL, "RX123456"), "!no_issuer");
+}
+
 static void national_numbers_that_are_right_are_valid(void **state)
 {
     static const char *const right[][3] = {
@@ -351,6 +381,12 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_mobile_number_of_every_country_is_valid_in_three_forms,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_imei_has_fifteen_digits_the_last_of_which_checks_the_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_imei_of_fourteen_or_sixteen_digits_gets_its_check_digit,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_identity_card_is_checked_as_a_passport_is, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(national_numbers_that_are_right_are_valid, setup, teardown),
         cmocka_unit_test_setup_teardown(national_numbers_with_a_wrong_check_are_not, setup,
                                         teardown),

@@ -74,6 +74,9 @@ static void write_event(const struct line *line, struct cw_buf *out)
         detail[cw_type_field(type, cw_cstr("valid_from"))].present = true;
         detail[cw_type_field(type, cw_cstr("valid_from"))].number = T0;
     }
+    int currency = cw_type_field(type, cw_cstr("currency"));
+    if (currency >= 0)
+        detail[currency] = (struct cw_value){ .present = true, .text = cw_cstr("XPF") };
     out->len = 0;
     cw_event_write(&event, out);
 }
@@ -787,6 +790,84 @@ static void a_log_that_has_ended_takes_no_new_source(void **state)
     cw_log_close(log);
 }
 
+/* --- rates --- */
+
+static struct cw_rates *rates(const char *text)
+{
+    struct cw_diag diag = { 0 };
+    struct cw_rates *list = cw_rates_parse("rates.csv", cw_cstr(text), &diag);
+    assert_non_null(list);
+    cw_diag_done(&diag);
+    return list;
+}
+
+static void the_log_names_the_list_of_rates_behind_the_types(void **state)
+{
+    (void)state;
+    struct cw_rates *list = rates("2020-01-01,USD,2\n");
+    struct cw_ingest_settings settings = by_three;
+    settings.rates = list;
+    struct cw_log *log = cw_log_memory();
+    run_whole(log, three, 3, &settings);
+    uint64_t position = 0;
+    struct cw_named named;
+    for (uint16_t i = 0; i < cw_type_count(); i++)
+        (void)next_frame(log, &position);
+    assert_true(cw_named_get(next_frame(log, &position), &named));
+    assert_int_equal(named.space, CW_NAME_RATES);
+    assert_true(cw_str_is(named.text, cw_rates_hash(list)));
+    cw_log_close(log);
+    cw_rates_free(list);
+}
+
+/* At any moment after its name is written, also when the log has ended. */
+static void a_log_is_gone_on_with_under_its_own_rates_only(void **state)
+{
+    (void)state;
+    struct cw_rates *list = rates("2020-01-01,USD,2\n");
+    struct cw_ingest_settings settings = by_three;
+    settings.rates = list;
+    struct cw_log *whole = cw_log_memory();
+    run_whole(whole, three, 3, &settings);
+    size_t frames = frame_count(whole);
+    for (size_t count = 0; count <= frames; count++) {
+        struct cw_log *log = prefix_of(whole, count);
+        struct run run;
+        begin(&run, log, three, 3, &by_three);
+        assert_int_equal(run.ingest == NULL, count > cw_type_count());
+        finish(&run);
+        cw_log_close(log);
+    }
+    cw_log_close(whole);
+    cw_rates_free(list);
+}
+
+/* The count is of the log: an ingest that goes on has it too. */
+static void events_without_a_rate_are_counted_once_whenever_ingest_dies(void **state)
+{
+    (void)state;
+    static const struct line lines[] = {
+        EVENT("RO", "m1", "payment", 1 * CW_DAY), EVENT("RO", "a1", "online_ad", 2 * CW_DAY),
+        EVENT("RO", "m2", "payment", 3 * CW_DAY), EVENT("RO", "m3", "payment", 4 * CW_DAY),
+        EVENT("RO", "m4", "payment", 5 * CW_DAY),
+    };
+    static const struct script scripts[] = { SCRIPT("ro", "ro.avro", lines) };
+    struct cw_log *whole = cw_log_memory();
+    run_whole(whole, scripts, 1, &by_three);
+    size_t frames = frame_count(whole);
+    for (size_t count = 0; count <= frames; count++) {
+        struct cw_log *log = prefix_of(whole, count);
+        struct run run;
+        begin(&run, log, scripts, 1, &by_three);
+        assert_int_equal(steps(&run, 100), CW_STEP_ENDED);
+        assert_int_equal(cw_total_get(cw_ingest_totals(run.ingest), "ingest.no_rate"), 4);
+        finish(&run);
+        assert_same_log(log, whole);
+        cw_log_close(log);
+    }
+    cw_log_close(whole);
+}
+
 static void a_source_that_was_begun_must_be_given_again(void **state)
 {
     (void)state;
@@ -892,6 +973,9 @@ int main(void)
                                         drop_dir),
         cmocka_unit_test(a_log_that_has_ended_ends_at_once),
         cmocka_unit_test(a_log_that_has_ended_takes_no_new_source),
+        cmocka_unit_test(the_log_names_the_list_of_rates_behind_the_types),
+        cmocka_unit_test(a_log_is_gone_on_with_under_its_own_rates_only),
+        cmocka_unit_test(events_without_a_rate_are_counted_once_whenever_ingest_dies),
         cmocka_unit_test(a_source_that_was_begun_must_be_given_again),
         cmocka_unit_test(a_new_source_may_join_a_log_that_goes_on),
         cmocka_unit_test(retention_never_falls),

@@ -762,17 +762,136 @@ static void an_event_of_two_types_is_none(void **state)
     struct fixture *f = *state;
     struct cw_buf two = { 0 };
     cw_event_write(&f->event, &two);
-    /* The details end a body: null, null, null, then the ad: 1 and four times null. */
+    /* The details end a body: null, null, null, then the ad: 1 and four times null; then null for
+     * each later type. */
     static const uint8_t ends[] = { 0, 0, 0, 2, 0, 0, 0, 0 };
+    size_t later = cw_type_count() - 4U;
+    two.len -= later;
     assert_memory_equal(two.data + two.len - sizeof(ends), ends, sizeof(ends));
     static const uint8_t crossing_too[] = { 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0 };
     two.len -= sizeof(ends);
     cw_buf_put(&two, crossing_too, sizeof(crossing_too));
+    for (size_t i = 0; i < later; i++)
+        cw_buf_u8(&two, 0);
     assert_false(cw_normalise(f->normaliser, f->contract,
                               (cw_str){ (const char *)two.data, two.len }, 0, &f->normal,
                               &f->reason));
     assert_string_equal(f->reason.code, "wrong_detail");
     cw_buf_done(&two);
+}
+
+/* --- money --- */
+
+static struct cw_value *value_of(struct fixture *f, const char *field)
+{
+    return &f->detail[cw_type_field(f->event.detail_type, cw_cstr(field))];
+}
+
+static void payment(struct fixture *f, int64_t amount, const char *currency)
+{
+    f->event.event_type = cw_cstr("payment");
+    f->event.detail_type = cw_type_by_name(f->event.event_type);
+    *value_of(f, "amount") = (struct cw_value){ .present = true, .number = amount };
+    *value_of(f, "currency") = (struct cw_value){ .present = true, .text = cw_cstr(currency) };
+}
+
+/* What ingest wrote; -1: nothing, and the frame says why. */
+static int64_t amount_eur(struct fixture *f)
+{
+    accepted(f);
+    int field = cw_type_field(f->read.type, cw_cstr("amount_eur"));
+    assert_int_equal(f->read.detail[field].present, (f->normal.header.flags & CW_NO_RATE) == 0);
+    return f->read.detail[field].present ? f->read.detail[field].number : -1;
+}
+
+static struct cw_rates *rates(const char *text)
+{
+    struct cw_diag diag = { 0 };
+    struct cw_rates *list = cw_rates_parse("rates.csv", cw_cstr(text), &diag);
+    assert_non_null(list);
+    cw_diag_done(&diag);
+    return list;
+}
+
+static void an_amount_is_worth_what_the_list_says_of_its_date(void **state)
+{
+    struct fixture *f = *state;
+    struct cw_rates *list = rates("2020-01-01,USD,2\n2020-01-02,USD,4\n");
+    cw_normaliser_rates(f->normaliser, list);
+    payment(f, 1000, "USD");
+    assert_int_equal(amount_eur(f), 500);
+    f->event.event_time = T0 + CW_DAY;
+    assert_int_equal(amount_eur(f), 250);
+    payment(f, 1000, "EUR");
+    assert_int_equal(amount_eur(f), 1000);
+    cw_rates_free(list);
+}
+
+/* 23:30 UTC on the first is the second in Bucharest, and the day that a day-precise time means. */
+static void the_date_is_that_of_the_place(void **state)
+{
+    struct fixture *f = *state;
+    struct cw_rates *list = rates("2020-01-01,USD,2\n2020-01-02,USD,4\n");
+    cw_normaliser_rates(f->normaliser, list);
+    payment(f, 1000, "USD");
+    f->event.event_time = T0 + 23 * CW_HOUR + 30 * CW_MINUTE;
+    assert_int_equal(amount_eur(f), 500);
+    f->event.tz_offset = 120;
+    assert_int_equal(amount_eur(f), 250);
+    f->event.time_precision = cw_cstr("day");
+    assert_int_equal(amount_eur(f), 250);
+    f->event.tz_offset = -12 * 60;
+    f->event.event_time = T0 + 6 * CW_HOUR; /* still the day before, which has no rate */
+    assert_int_equal(amount_eur(f), -1);
+    cw_rates_free(list);
+}
+
+static void without_a_rate_there_is_no_amount_in_euro(void **state)
+{
+    struct fixture *f = *state;
+    payment(f, 1000, "XPF");
+    *value_of(f, "amount_eur") = (struct cw_value){ .present = true, .number = 77 };
+    assert_int_equal(amount_eur(f), -1);
+    payment(f, 1000, "EUR");
+    assert_int_equal(amount_eur(f), 1000);
+    payment(f, 1000, "XPF");
+    f->event.op = cw_cstr("withdraw");
+    accepted(f);
+    assert_int_equal(f->normal.header.flags & CW_NO_RATE, 0);
+}
+
+/* Two agencies' sums of one payment make no two contents. */
+static void what_an_agency_says_in_amount_eur_is_no_content(void **state)
+{
+    struct fixture *f = *state;
+    payment(f, 1000, "USD");
+    assert_true(amount_eur(f) > 0);
+    struct cw_id content = f->normal.header.content;
+    *value_of(f, "amount_eur") = (struct cw_value){ .present = true, .number = 77 };
+    accepted(f);
+    assert_true(cw_id_eq(content, f->normal.header.content));
+}
+
+static void an_amount_and_its_currency_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    payment(f, -1, "EUR");
+    rejected(f, "bad_amount", "payment.amount");
+    payment(f, INT64_MIN, "EUR");
+    rejected(f, "bad_amount", "payment.amount");
+    payment(f, CW_MONEY_MAX + 1, "EUR");
+    rejected(f, "bad_amount", "payment.amount");
+    payment(f, CW_MONEY_MAX, "EUR");
+    accepted(f);
+    payment(f, 1, "EURO");
+    rejected(f, "bad_currency", "payment.currency");
+    payment(f, 1, "XAU");
+    rejected(f, "bad_currency", "payment.currency");
+    payment(f, 1, "");
+    rejected(f, "missing", "payment.currency");
+    payment(f, 1, "EUR");
+    *value_of(f, "payer_country") = (struct cw_value){ .present = true, .text = cw_cstr("deu") };
+    rejected(f, "bad_country", "payment.payer_country");
 }
 
 static void a_notice_holds_over_an_interval(void **state)
@@ -853,6 +972,11 @@ int main(void)
         TEST(parts_and_their_identifiers_are_bounded),
         TEST(an_event_brings_the_fields_of_its_type),
         TEST(an_event_of_two_types_is_none),
+        TEST(an_amount_is_worth_what_the_list_says_of_its_date),
+        TEST(the_date_is_that_of_the_place),
+        TEST(without_a_rate_there_is_no_amount_in_euro),
+        TEST(what_an_agency_says_in_amount_eur_is_no_content),
+        TEST(an_amount_and_its_currency_are_checked),
         TEST(a_notice_holds_over_an_interval),
         TEST(what_grows_too_large_is_refused),
     };
