@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "ingest/identifier_parts.h"
+#include "ingest/mrz.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
@@ -492,9 +493,9 @@ static bool stands_there(const struct cw_id_kind *kind, bool party)
 {
     static const char *const shown[] = { "passport", "identity_card", "driving_licence",
                                          "national_id", "phone" };
-    if (party)
-        return !kind->of_objects;
-    return kind->of_objects || one_of(cw_cstr(kind->name), shown, 5);
+    if (party || kind->of_objects)
+        return party != kind->of_objects;
+    return one_of(cw_cstr(kind->name), shown, 5);
 }
 
 static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *part, bool party,
@@ -524,6 +525,29 @@ static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *pa
     id->issuer = issuer;
 }
 
+/* A contract's default holds for each field by itself: an event that states its TLP and no audience
+ * must not be seen by more than one that states neither. */
+static void default_handling(struct cw_handling *handling, const struct cw_handling *defaults)
+{
+    handling->present = true;
+    if (handling->code_count == 0) {
+        handling->codes = defaults->codes;
+        handling->code_count = defaults->code_count;
+    }
+    if (handling->text.len == 0)
+        handling->text = defaults->text;
+    if (handling->tlp.ptr == NULL)
+        handling->tlp = defaults->tlp;
+    if (handling->pap.ptr == NULL)
+        handling->pap = defaults->pap;
+    if (handling->sharing_group.len == 0)
+        handling->sharing_group = defaults->sharing_group;
+    if (handling->audience_count == 0) {
+        handling->audience = defaults->audience;
+        handling->audience_count = defaults->audience_count;
+    }
+}
+
 /* False: the list has no rate for it. */
 static bool write_amount_eur(const struct cw_normaliser *n, struct cw_event *event, int64_t time_lo)
 {
@@ -538,6 +562,47 @@ static bool write_amount_eur(const struct cw_normaliser *n, struct cw_event *eve
     return cents->present;
 }
 
+/* A party's birth date out of its document's zone, where it states none. */
+static void add_birth_date(struct cw_normaliser *n, const struct cw_event *event,
+                           struct cw_part *party, const struct cw_mrz *mrz)
+{
+    cw_str date;
+    int64_t day = cw_floor_div(event->event_time + event->tz_offset * CW_MINUTE, CW_DAY);
+    if (party->birth_date_count != 0 || !cw_str_is(party->kind, "person") ||
+        !cw_mrz_birth_date(mrz, day, n->arena, &date))
+        return;
+    party->birth_dates = cw_arena_alloc(n->arena, sizeof(*party->birth_dates));
+    party->birth_dates[party->birth_date_count++] = date;
+}
+
+/*
+ * A machine-readable zone that holds becomes the identifier that it states, and is kept as what was
+ * stated. A visa's stays what it is, for it identifies nobody; so does one that does not hold.
+ */
+static void rewrite_mrz(struct cw_normaliser *n, const struct cw_event *event, struct cw_part *part,
+                        bool party, struct cw_identifier *id)
+{
+    struct cw_mrz mrz;
+    cw_str value = absent;
+    cw_str issuer = absent;
+    const char *fault = cw_mrz_read(id->value, n->arena, &mrz);
+    if (fault == NULL && mrz.kind != NULL)
+        fault = cw_identifier_check(cw_id_kind_by_name(cw_cstr(mrz.kind)), mrz.number, mrz.issuer,
+                                    n->arena, &value, &issuer);
+    if (fault == NULL && party)
+        add_birth_date(n, event, part, &mrz);
+    if (fault == NULL && mrz.kind == NULL)
+        fault = "visa";
+    id->fault = cw_cstr(fault);
+    id->stated = absent;
+    if (fault != NULL)
+        return;
+    id->stated = cw_identifier_text(id->issuer, id->value, n->arena);
+    id->kind = cw_cstr(mrz.kind);
+    id->value = value;
+    id->issuer = issuer;
+}
+
 static void rewrite(struct cw_normaliser *n, struct cw_event *event,
                     const struct cw_contract *contract)
 {
@@ -545,13 +610,17 @@ static void rewrite(struct cw_normaliser *n, struct cw_event *event,
         event->purposes = contract->purposes;
         event->purpose_count = contract->purpose_count;
     }
-    if (!event->handling.present)
-        event->handling = contract->handling;
+    if (contract->handling.present)
+        default_handling(&event->handling, &contract->handling);
     for (size_t p = 0; p < cw_event_part_count(event); p++) {
         bool party = p < event->party_count;
         struct cw_part *part = party ? &event->parties[p] : &event->objects[p - event->party_count];
-        for (size_t i = 0; i < part->id_count; i++)
-            rewrite_identifier(n, part, party, &part->ids[i]);
+        for (size_t i = 0; i < part->id_count; i++) {
+            if (cw_str_is(part->ids[i].kind, "mrz"))
+                rewrite_mrz(n, event, part, party, &part->ids[i]);
+            else
+                rewrite_identifier(n, part, party, &part->ids[i]);
+        }
         for (size_t i = 0; i < part->name_count; i++)
             part->names[i].folded = cw_name_fold(part->names[i].full, n->arena);
     }
@@ -758,5 +827,9 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
     out->body = (cw_str){ (const char *)n->body.data, n->body.len };
     struct cw_cur front = cw_cur(n->body.data, n->body.len);
     out->owner = cw_cur_avro_str(&front);
+    if (event.purpose_count != 0 || event.handling.present)
+        out->restricted =
+            (const struct cw_event *)(const void *)cw_arena_copy(n->arena, &event, sizeof(event))
+                .ptr;
     return true;
 }
