@@ -31,7 +31,7 @@ struct detail_plan {
 };
 _Static_assert(CW_TYPE_FIELDS_MAX <= 32, "a bit a field");
 
-enum { SCOPE_BITS = 8, HASHES = 2 };
+enum { SCOPE_BITS = 8 };
 
 /* An empty one has kind_len 0, which no kind has. */
 struct scope {
@@ -57,11 +57,6 @@ struct cw_normaliser {
     struct cw_key *keys;
     size_t key_count;
     size_t key_cap;
-    struct cw_buf messages; /* what is hashed for one event, one behind the other */
-    size_t *ends;           /* of each message */
-    struct cw_id *hashes;
-    size_t message_count;
-    size_t message_cap;
 };
 
 static int field_of(const struct cw_type *type, const char *name, enum cw_field_type kind,
@@ -119,9 +114,6 @@ void cw_normaliser_free(struct cw_normaliser *normaliser)
         return;
     cw_arena_free(normaliser->arena);
     cw_buf_done(&normaliser->body);
-    cw_buf_done(&normaliser->messages);
-    free(normaliser->ends);
-    free(normaliser->hashes);
     free(normaliser->keys);
     free(normaliser);
 }
@@ -688,25 +680,10 @@ static struct cw_key *add_key(struct cw_normaliser *n)
     return key;
 }
 
-/* The message that was just encoded ends here. Messages stand in the order of their ids: of the
- * event two (HASHES), then one for each key. */
-static void end_message(struct cw_normaliser *n)
+static bool has_key(const struct cw_normaliser *n, size_t from, struct cw_id id)
 {
-    if (n->message_count == n->message_cap) {
-        n->message_cap = n->message_cap != 0 ? 2 * n->message_cap : 32;
-        n->ends = cw_realloc(n->ends, n->message_cap * sizeof(*n->ends));
-        n->hashes = cw_realloc(n->hashes, n->message_cap * sizeof(*n->hashes));
-    }
-    n->ends[n->message_count++] = n->messages.len;
-}
-
-static bool stands_before(const struct cw_part *part, size_t index)
-{
-    const struct cw_identifier *id = &part->ids[index];
-    for (size_t i = 0; i < index; i++) {
-        const struct cw_identifier *other = &part->ids[i];
-        if (other->fault.ptr == NULL && cw_str_eq(other->value, id->value) &&
-            cw_str_eq(other->kind, id->kind) && cw_str_eq(other->issuer, id->issuer))
+    for (size_t i = from; i < n->key_count; i++) {
+        if (cw_id_eq(n->keys[i].key, id))
             return true;
     }
     return false;
@@ -716,16 +693,16 @@ static bool stands_before(const struct cw_part *part, size_t index)
 static bool add_identifiers(struct cw_normaliser *n, const struct cw_part *part, size_t number)
 {
     bool unique = false;
+    size_t first = n->key_count;
     for (size_t i = 0; i < part->id_count; i++) {
         const struct cw_identifier *id = &part->ids[i];
         const struct cw_id_kind *kind = cw_id_kind_by_name(id->kind);
         if (id->fault.ptr != NULL)
             continue;
         unique = unique || kind->unique;
-        if (stands_before(part, i))
+        struct cw_id hash = cw_id_key(&n->secret, id->kind, id->issuer, id->value);
+        if (has_key(n, first, hash))
             continue;
-        cw_enc_key(&n->messages, id->kind, id->issuer, id->value);
-        end_message(n);
         struct cw_key *key = add_key(n);
         key->part = (uint16_t)number;
         key->flags = (uint8_t)(CW_KEY_VALID | (kind->unique ? CW_KEY_UNIQUE : 0) |
@@ -733,12 +710,12 @@ static bool add_identifiers(struct cw_normaliser *n, const struct cw_part *part,
         key->rank = kind->rank;
         key->kind = kind->number;
         key->scope = scope_of(n, id->kind, id->issuer);
+        key->key = hash;
     }
     return unique;
 }
 
-/* Encodes the record of a part. True: it has a name and a full birth date. */
-static bool add_record(struct cw_normaliser *n, const struct cw_part *part)
+static struct cw_id record_of(struct cw_normaliser *n, const struct cw_part *part, bool *named)
 {
     enum { FEW = 4 };
     struct cw_id_part few_ids[FEW] CW_UNINITIALIZED;
@@ -769,43 +746,26 @@ static bool add_record(struct cw_normaliser *n, const struct cw_part *part)
         births[i] = part->birth_dates[i]; /* sorted there; the event keeps its order */
         full_date = full_date || births[i].len == sizeof("1980-01-31") - 1;
     }
-    cw_enc_record(&n->messages, part->kind, ids, id_count, names, name_count, births,
-                  part->birth_date_count);
-    end_message(n);
-    return name_count != 0 && full_date;
+    *named = name_count != 0 && full_date;
+    return cw_id_record(&n->secret, part->kind, ids, id_count, names, name_count, births,
+                        part->birth_date_count);
 }
 
 static void make_keys(struct cw_normaliser *n, const struct cw_event *event)
 {
     for (size_t p = 0; p < cw_event_part_count(event); p++) {
         const struct cw_part *part = cw_event_part(event, p);
+        bool named;
         size_t at = n->key_count;
         (void)add_key(n);
-        bool named = add_record(n, part);
+        struct cw_id record = record_of(n, part, &named);
         bool unique = add_identifiers(n, part, p);
         struct cw_key *key = &n->keys[at];
         key->part = (uint16_t)p;
         key->flags = (uint8_t)(CW_KEY_RECORD | (unique || named ? 0 : CW_KEY_WEAK));
         key->scope = scope_of(n, part->kind, cw_cstr(""));
+        key->key = record;
     }
-}
-
-/* Content hash, identity, keys: all of an event's hashes at once, the longest first. */
-static void make_ids(struct cw_normaliser *n, const struct cw_event *event, struct cw_frame *header)
-{
-    n->messages.len = 0;
-    n->message_count = 0;
-    n->key_count = 0;
-    cw_event_enc_content(event, &n->messages);
-    end_message(n);
-    cw_enc_identity(&n->messages, event->owner, event->event_id);
-    end_message(n);
-    make_keys(n, event);
-    cw_id_inside_all(&n->secret, &n->messages, n->ends, n->message_count, n->hashes);
-    header->content = n->hashes[0];
-    header->identity = n->hashes[1];
-    for (size_t i = 0; i < n->key_count; i++)
-        n->keys[i].key = n->hashes[HASHES + i];
 }
 
 /* --- the whole --- */
@@ -839,6 +799,7 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
     struct cw_event event CW_UNINITIALIZED;
     cw_arena_reset(n->arena);
     n->body.len = 0;
+    n->key_count = 0;
     *out = (struct cw_normal){ 0 };
     /* The plan wrote the body, so all that can be wrong with it is what Avro cannot say. */
     if (!cw_event_read(&event, body.ptr, body.len, n->arena))
@@ -857,7 +818,7 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
         rewrite(n, &event, contract);
     bool rated = withdraws || write_amount_eur(n, &event, out->header.time_lo);
 
-    make_ids(n, &event, &out->header);
+    make_keys(n, &event);
     cw_event_write(&event, &n->body);
     if (!check_size(n, reason))
         return false;
@@ -869,6 +830,8 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
     header->recorded_at = event.recorded_at;
     header->retain_until = retain_until(&event, withdraws);
     header->version = event.version;
+    header->identity = cw_id_identity(&n->secret, event.owner, event.event_id);
+    header->content = cw_event_content(&event, &n->secret);
     out->keys = n->keys;
     out->key_count = n->key_count;
     out->body = (cw_str){ (const char *)n->body.data, n->body.len };

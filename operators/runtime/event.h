@@ -185,9 +185,6 @@ void cw_event_write(const struct cw_event *event, struct cw_buf *out) CW_NONNULL
 struct cw_id cw_event_content(const struct cw_event *event, const struct cw_secret *secret)
     CW_NONNULL(1, 2);
 
-/** What it hashes, for cw_id_inside_all. */
-void cw_event_enc_content(const struct cw_event *event, struct cw_buf *out) CW_NONNULL(1, 2);
-
 /** time_lo and time_hi - time_lo: the event time cut to its precision in its offset. False: the
  *  precision is not one, or the result leaves the range of time. */
 bool cw_event_span(const struct cw_event *event, int64_t *time_lo, int64_t *span) CW_MUST_USE;

@@ -366,23 +366,18 @@ static void walk_event(struct walk *walk, const struct cw_event *event, bool all
     detail(walk, event);
 }
 
-void cw_event_enc_content(const struct cw_event *event, struct cw_buf *out)
-{
-    struct walk walk CW_UNINITIALIZED;
-    walk.content = out;
-    walk.json = NULL;
-    walk.len = 0;
-    cw_enc_str(out, cw_cstr("content"));
-    size_t list = cw_enc_open(out);
-    walk_event(&walk, event, false);
-    cw_enc_close(out, list);
-}
-
 struct cw_id cw_event_content(const struct cw_event *event, const struct cw_secret *secret)
 {
     static _Thread_local struct cw_buf scratch;
+    struct walk walk CW_UNINITIALIZED;
     scratch.len = 0;
-    cw_event_enc_content(event, &scratch);
+    walk.content = &scratch;
+    walk.json = NULL;
+    walk.len = 0;
+    cw_enc_str(&scratch, cw_cstr("content"));
+    size_t list = cw_enc_open(&scratch);
+    walk_event(&walk, event, false);
+    cw_enc_close(&scratch, list);
     return cw_id_inside(secret, &scratch);
 }
 

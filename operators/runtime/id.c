@@ -167,103 +167,36 @@ static inline uint64_t sip_sum(struct sip s)
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
-/* A message on its way: whole words, then what is left with the length. */
-struct lane {
-    struct sip s;
-    const uint8_t *at;
-    size_t words;
-    size_t len;
-    struct cw_id *out; /* NULL: nothing is on its way */
-};
-
-static inline struct lane lane_begin(const uint8_t key[16], const uint8_t *bytes, size_t len,
-                                     struct cw_id *out)
+static struct cw_id siphash(const uint8_t key[16], const uint8_t *bytes, size_t len)
 {
     uint64_t k[2];
     memcpy(k, key, sizeof(k));
-    return (
-        struct lane){ { UINT64_C(0x736f6d6570736575) ^ k[0], UINT64_C(0x646f72616e646f83) ^ k[1],
-                        UINT64_C(0x6c7967656e657261) ^ k[0], UINT64_C(0x7465646279746573) ^ k[1] },
-                      bytes,
-                      len / sizeof(uint64_t),
-                      len,
-                      out };
-}
-
-static inline void lane_step(struct lane *lane)
-{
-    uint64_t word;
-    memcpy(&word, lane->at, sizeof(word));
-    lane->at += sizeof(word);
-    lane->s = sip_word(lane->s, word);
-}
-
-static inline void lane_end(struct lane *lane)
-{
+    struct sip s = { UINT64_C(0x736f6d6570736575) ^ k[0], UINT64_C(0x646f72616e646f83) ^ k[1],
+                     UINT64_C(0x6c7967656e657261) ^ k[0], UINT64_C(0x7465646279746573) ^ k[1] };
+    size_t left = len;
+    for (; left >= sizeof(uint64_t); bytes += sizeof(uint64_t), left -= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, bytes, sizeof(word));
+        s = sip_word(s, word);
+    }
     uint64_t last = 0;
+    cw_copy(&last, bytes, left);
+    s = sip_word(s, last | (uint64_t)len << 56);
     uint64_t sums[2];
-    cw_copy(&last, lane->at, lane->len % sizeof(uint64_t));
-    struct sip s = sip_word(lane->s, last | (uint64_t)lane->len << 56);
     s.v2 ^= 0xee;
     s = sip_round(sip_round(sip_round(sip_round(s))));
     sums[0] = sip_sum(s);
     s.v1 ^= 0xdd;
     s = sip_round(sip_round(sip_round(sip_round(s))));
     sums[1] = sip_sum(s);
-    memcpy(lane->out->b, sums, sizeof(lane->out->b));
-    lane->out = NULL;
-}
-
-static inline void lane_run(struct lane *lane)
-{
-    for (; lane->words > 0; lane->words--)
-        lane_step(lane);
-    lane_end(lane);
+    struct cw_id id;
+    memcpy(id.b, sums, sizeof(id.b));
+    return id;
 }
 
 struct cw_id cw_id_inside(const struct cw_secret *secret, const struct cw_buf *buf)
 {
-    struct cw_id id;
-    struct lane lane = lane_begin(secret->k, buf->data, buf->len, &id);
-    lane_run(&lane);
-    return id;
-}
-
-void cw_id_inside_all(const struct cw_secret *secret, const struct cw_buf *buf, const size_t *ends,
-                      size_t count, struct cw_id *out)
-{
-    struct lane lanes[2] = { { .out = NULL }, { .out = NULL } };
-    size_t next = 0;
-    size_t from = 0;
-    for (;;) {
-        for (size_t i = 0; i < 2; i++) {
-            if (lanes[i].out != NULL || next == count)
-                continue;
-            lanes[i] = lane_begin(secret->k, buf->data + from, ends[next] - from, &out[next]);
-            from = ends[next++];
-        }
-        if (lanes[0].out == NULL || lanes[1].out == NULL)
-            break;
-        struct lane a = lanes[0];
-        struct lane b = lanes[1];
-        size_t both = a.words < b.words ? a.words : b.words;
-        a.words -= both;
-        b.words -= both;
-        for (; both > 0; both--) {
-            lane_step(&a);
-            lane_step(&b);
-        }
-        if (a.words == 0)
-            lane_end(&a);
-        if (b.words == 0)
-            lane_end(&b);
-        lanes[0] = a;
-        lanes[1] = b;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (lanes[i].out != NULL)
-            lane_run(&lanes[i]);
-    }
+    return siphash(secret->k, buf->data, buf->len);
 }
 
 struct cw_id cw_id_leaving(const struct cw_secret *secret, const struct cw_buf *buf)
@@ -274,52 +207,34 @@ struct cw_id cw_id_leaving(const struct cw_secret *secret, const struct cw_buf *
 }
 
 /* One scratch buffer a thread: stages run on one. It is never freed, and stays small. */
-static struct cw_buf *scratch(void)
+static struct cw_buf *scratch(const char *tag)
 {
     static _Thread_local struct cw_buf buf;
     buf.len = 0;
+    cw_enc_str(&buf, cw_cstr(tag));
     return &buf;
-}
-
-static struct cw_buf *tagged(const char *tag)
-{
-    struct cw_buf *buf = scratch();
-    cw_enc_str(buf, cw_cstr(tag));
-    return buf;
-}
-
-void cw_enc_identity(struct cw_buf *buf, cw_str owner, cw_str event_id)
-{
-    cw_enc_str(buf, cw_cstr("event"));
-    cw_enc_str(buf, owner);
-    cw_enc_str(buf, event_id);
-}
-
-void cw_enc_key(struct cw_buf *buf, cw_str kind, cw_str issuer, cw_str value)
-{
-    cw_enc_str(buf, cw_cstr("id"));
-    cw_enc_str(buf, kind);
-    cw_enc_str(buf, issuer);
-    cw_enc_str(buf, value);
 }
 
 struct cw_id cw_id_identity(const struct cw_secret *secret, cw_str owner, cw_str event_id)
 {
-    struct cw_buf *buf = scratch();
-    cw_enc_identity(buf, owner, event_id);
+    struct cw_buf *buf = scratch("event");
+    cw_enc_str(buf, owner);
+    cw_enc_str(buf, event_id);
     return cw_id_inside(secret, buf);
 }
 
 struct cw_id cw_id_key(const struct cw_secret *secret, cw_str kind, cw_str issuer, cw_str value)
 {
-    struct cw_buf *buf = scratch();
-    cw_enc_key(buf, kind, issuer, value);
+    struct cw_buf *buf = scratch("id");
+    cw_enc_str(buf, kind);
+    cw_enc_str(buf, issuer);
+    cw_enc_str(buf, value);
     return cw_id_inside(secret, buf);
 }
 
 uint64_t cw_id_scope(const struct cw_secret *secret, cw_str kind, cw_str issuer)
 {
-    struct cw_buf *buf = tagged("scope");
+    struct cw_buf *buf = scratch("scope");
     cw_enc_str(buf, kind);
     cw_enc_str(buf, issuer);
     struct cw_id id = cw_id_inside(secret, buf);
@@ -330,7 +245,7 @@ uint64_t cw_id_scope(const struct cw_secret *secret, cw_str kind, cw_str issuer)
 
 struct cw_id cw_id_raw(const struct cw_secret *secret, cw_str kind, cw_str issuer, cw_str value)
 {
-    struct cw_buf *buf = tagged("raw");
+    struct cw_buf *buf = scratch("raw");
     cw_enc_str(buf, kind);
     cw_enc_str(buf, issuer);
     cw_enc_str(buf, value);
@@ -339,7 +254,7 @@ struct cw_id cw_id_raw(const struct cw_secret *secret, cw_str kind, cw_str issue
 
 struct cw_id cw_id_raw_field(const struct cw_secret *secret, cw_str path, cw_str value)
 {
-    struct cw_buf *buf = tagged("raw");
+    struct cw_buf *buf = scratch("raw");
     cw_enc_str(buf, cw_cstr("field"));
     cw_enc_str(buf, path);
     cw_enc_str(buf, value);
@@ -349,7 +264,7 @@ struct cw_id cw_id_raw_field(const struct cw_secret *secret, cw_str path, cw_str
 struct cw_id cw_id_founded(const struct cw_secret *secret, const char *tag, int64_t recorded_at,
                            struct cw_id identity, int64_t part)
 {
-    struct cw_buf *buf = tagged(tag);
+    struct cw_buf *buf = scratch(tag);
     cw_enc_int(buf, recorded_at);
     cw_enc_id(buf, identity);
     cw_enc_int(buf, part);
@@ -367,7 +282,7 @@ static void enc_ids(struct cw_buf *buf, const struct cw_id *keys, size_t key_cou
 struct cw_id cw_id_alert(const struct cw_secret *secret, cw_str rule, int64_t cell_span,
                          const struct cw_id *keys, size_t key_count, int64_t cell)
 {
-    struct cw_buf *buf = tagged("alert");
+    struct cw_buf *buf = scratch("alert");
     cw_enc_str(buf, rule);
     cw_enc_int(buf, cell_span);
     enc_ids(buf, keys, key_count);
@@ -378,7 +293,7 @@ struct cw_id cw_id_alert(const struct cw_secret *secret, cw_str rule, int64_t ce
 struct cw_id cw_id_case(const struct cw_secret *secret, cw_str rule, const struct cw_id *keys,
                         size_t key_count)
 {
-    struct cw_buf *buf = tagged("case");
+    struct cw_buf *buf = scratch("case");
     cw_enc_str(buf, rule);
     enc_ids(buf, keys, key_count);
     return cw_id_leaving(secret, buf);
@@ -413,10 +328,11 @@ static void enc_strs(struct cw_buf *buf, cw_str *list, size_t count)
     cw_enc_close(buf, mark);
 }
 
-void cw_enc_record(struct cw_buf *buf, cw_str kind, struct cw_id_part *ids, size_t id_count,
-                   cw_str *names, size_t name_count, cw_str *births, size_t birth_count)
+struct cw_id cw_id_record(const struct cw_secret *secret, cw_str kind, struct cw_id_part *ids,
+                          size_t id_count, cw_str *names, size_t name_count, cw_str *births,
+                          size_t birth_count)
 {
-    cw_enc_str(buf, cw_cstr("record"));
+    struct cw_buf *buf = scratch("record");
     cw_enc_str(buf, kind);
     if (id_count > 1)
         qsort(ids, id_count, sizeof(*ids), compare_parts);
@@ -433,13 +349,5 @@ void cw_enc_record(struct cw_buf *buf, cw_str kind, struct cw_id_part *ids, size
     cw_enc_close(buf, mark);
     enc_strs(buf, names, name_count);
     enc_strs(buf, births, birth_count);
-}
-
-struct cw_id cw_id_record(const struct cw_secret *secret, cw_str kind, struct cw_id_part *ids,
-                          size_t id_count, cw_str *names, size_t name_count, cw_str *births,
-                          size_t birth_count)
-{
-    struct cw_buf *buf = scratch();
-    cw_enc_record(buf, kind, ids, id_count, names, name_count, births, birth_count);
     return cw_id_inside(secret, buf);
 }

@@ -59,19 +59,12 @@ void cw_enc_id(struct cw_buf *buf, struct cw_id id) CW_NONNULL(1);
 /** A list: open returns a mark, members follow, close writes the length. Lists nest. */
 size_t cw_enc_open(struct cw_buf *buf) CW_NONNULL(1);
 void cw_enc_close(struct cw_buf *buf, size_t mark) CW_NONNULL(1);
-struct cw_id cw_id_inside(const struct cw_secret *secret, const struct cw_buf *buf); /* SipHash */
-/** The same for `count` messages that lie in buf one behind the other, message i up to ends[i]: two
- *  at a time, since a step of this hash waits for the one before it and a core can do more. */
-void cw_id_inside_all(const struct cw_secret *secret, const struct cw_buf *buf, const size_t *ends,
-                      size_t count, struct cw_id *out);
+struct cw_id cw_id_inside(const struct cw_secret *secret, const struct cw_buf *buf);  /* SipHash */
 struct cw_id cw_id_leaving(const struct cw_secret *secret, const struct cw_buf *buf); /* BLAKE2b */
 
 struct cw_id cw_id_identity(const struct cw_secret *secret, cw_str owner, cw_str event_id);
 /** Of an identifier; issuer absent for a kind without one. */
 struct cw_id cw_id_key(const struct cw_secret *secret, cw_str kind, cw_str issuer, cw_str value);
-/** What identity and key hash, for cw_id_inside_all. */
-void cw_enc_identity(struct cw_buf *buf, cw_str owner, cw_str event_id) CW_NONNULL(1);
-void cw_enc_key(struct cw_buf *buf, cw_str kind, cw_str issuer, cw_str value) CW_NONNULL(1);
 /** A kind and issuer alone, 64 bits: what makes two identifiers rivals under an exclusive kind. */
 uint64_t cw_id_scope(const struct cw_secret *secret, cw_str kind, cw_str issuer);
 struct cw_id cw_id_raw(const struct cw_secret *secret, cw_str kind, cw_str issuer, cw_str value);
@@ -94,9 +87,5 @@ struct cw_id_part {
 struct cw_id cw_id_record(const struct cw_secret *secret, cw_str kind, struct cw_id_part *ids,
                           size_t id_count, cw_str *names, size_t name_count, cw_str *births,
                           size_t birth_count);
-/** What it hashes, for cw_id_inside_all. */
-void cw_enc_record(struct cw_buf *buf, cw_str kind, struct cw_id_part *ids, size_t id_count,
-                   cw_str *names, size_t name_count, cw_str *births, size_t birth_count)
-    CW_NONNULL(1);
 
 #endif

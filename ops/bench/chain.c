@@ -129,7 +129,7 @@ static double when(const struct last *last, int64_t begin_ns, int64_t events)
                                                (double)(marks[i].events - before.events);
         before = marks[i];
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static double last_over_second(const struct last *last, int64_t begin_ns, int64_t events,
