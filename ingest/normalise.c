@@ -717,9 +717,19 @@ static bool add_identifiers(struct cw_normaliser *n, const struct cw_part *part,
 
 static struct cw_id record_of(struct cw_normaliser *n, const struct cw_part *part, bool *named)
 {
-    struct cw_id_part *ids = cw_arena_alloc(n->arena, (part->id_count + 1) * sizeof(*ids));
-    cw_str *names = cw_arena_alloc(n->arena, (part->name_count + 1) * sizeof(*names));
-    cw_str *births = cw_arena_alloc(n->arena, (part->birth_date_count + 1) * sizeof(*births));
+    enum { FEW = 4 };
+    struct cw_id_part few_ids[FEW] CW_UNINITIALIZED;
+    cw_str few_names[FEW] CW_UNINITIALIZED;
+    cw_str few_births[FEW] CW_UNINITIALIZED;
+    struct cw_id_part *ids = few_ids;
+    cw_str *names = few_names;
+    cw_str *births = few_births;
+    if (part->id_count > FEW)
+        ids = cw_arena_alloc(n->arena, part->id_count * sizeof(*ids));
+    if (part->name_count > FEW)
+        names = cw_arena_alloc(n->arena, part->name_count * sizeof(*names));
+    if (part->birth_date_count > FEW)
+        births = cw_arena_alloc(n->arena, part->birth_date_count * sizeof(*births));
     size_t id_count = 0;
     size_t name_count = 0;
     bool full_date = false;

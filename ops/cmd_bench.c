@@ -15,7 +15,7 @@ static bool one_of(const char *value, const char *option, const char *a, const c
 {
     if (strcmp(value, a) == 0 || strcmp(value, b) == 0)
         return true;
-    cw_error("--%s %s: expected %s or %s", option, value, a, b);
+    cw_error("%s %s: expected %s or %s", option, value, a, b);
     return false;
 }
 
@@ -61,9 +61,9 @@ static int run(int argc, char **argv)
     status = CW_EXIT_USAGE;
     if (rest.count != 1 || settings.rounds == 0)
         cw_error("expected one of: decode, chain; found %zu words", rest.count);
-    else if (one_of(rest.items[0], "", "decode", "chain") &&
-             one_of(settings.mix, "mix", "payments", "agencies") &&
-             one_of(settings.log, "log", "file", "memory"))
+    else if (one_of(rest.items[0], "bench", "decode", "chain") &&
+             one_of(settings.mix, "--mix", "payments", "agencies") &&
+             one_of(settings.log, "--log", "file", "memory"))
         status = measure(rest.items[0], &settings, &report);
     free(rest.items);
     return status;

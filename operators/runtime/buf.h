@@ -37,7 +37,7 @@ static inline uint8_t *cw_buf_extend(struct cw_buf *buf, size_t more)
     return at;
 }
 /** memcpy that does not call it for the few bytes that most texts have. */
-static inline void cw_copy(void *to, const void *from, size_t len)
+__attribute__((always_inline)) static inline void cw_copy(void *to, const void *from, size_t len)
 {
     uint8_t *out = (uint8_t *)to;
     const uint8_t *in = (const uint8_t *)from;

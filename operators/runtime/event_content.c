@@ -58,7 +58,8 @@ static void leave(struct walk *walk, size_t mark)
 
 /* --- content: a member is the list (path, value), written in one go --- */
 
-enum { LENGTH = 4 }; /* of a length */
+enum { LENGTH = 4 /* of a length */, BLOCK = 16 };
+_Static_assert(PATH_MAX_LEN % BLOCK == 0, "a path is copied in whole blocks");
 
 static uint8_t *put_length(uint8_t *at, size_t len)
 {
@@ -75,9 +76,11 @@ static uint8_t *open_member(const struct walk *walk, cw_str name, size_t value_l
     size_t path_len = walk->len + dot + name.len;
     size_t member_len = LENGTH + path_len + LENGTH + value_len;
     CW_CHECK(path_len <= PATH_MAX_LEN && value_len <= UINT32_MAX);
-    uint8_t *at = cw_buf_extend(walk->content, LENGTH + member_len);
+    uint8_t *at = cw_buf_reserve(walk->content, LENGTH + member_len + BLOCK);
+    walk->content->len += LENGTH + member_len;
     at = put_length(put_length(at, member_len), path_len);
-    cw_copy(at, walk->path, walk->len);
+    for (size_t i = 0; i < walk->len; i += BLOCK) /* there is room behind, at both ends */
+        memcpy(at + i, walk->path + i, BLOCK);
     at += walk->len;
     if (dot)
         *at++ = '.';
@@ -366,13 +369,13 @@ static void walk_event(struct walk *walk, const struct cw_event *event, bool all
 struct cw_id cw_event_content(const struct cw_event *event, const struct cw_secret *secret)
 {
     static _Thread_local struct cw_buf scratch;
-    scratch.len = 0;
-    cw_enc_str(&scratch, cw_cstr("content"));
-    size_t list = cw_enc_open(&scratch);
     struct walk walk CW_UNINITIALIZED;
+    scratch.len = 0;
     walk.content = &scratch;
     walk.json = NULL;
     walk.len = 0;
+    cw_enc_str(&scratch, cw_cstr("content"));
+    size_t list = cw_enc_open(&scratch);
     walk_event(&walk, event, false);
     cw_enc_close(&scratch, list);
     return cw_id_inside(secret, &scratch);

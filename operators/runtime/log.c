@@ -96,7 +96,7 @@ static struct cw_log *log_new(const char *dir, bool writer)
 struct cw_log *cw_log_memory(void)
 {
     struct cw_log *log = log_new(NULL, true);
-    add_segment(log, 0, -1, cw_alloc(MEMORY_SEGMENT));
+    add_segment(log, 0, -1, cw_alloc_large(MEMORY_SEGMENT));
     return log;
 }
 
@@ -285,7 +285,9 @@ static enum found look(const struct cw_log *log, const struct segment *segment, 
     if (length < 0)
         return all_zero(at, left) ? TORN : DAMAGED;
     *frame = (const struct cw_frame *)(const void *)at;
-    if (!cw_frame_sealed(*frame) || (*frame)->position != segment->base + offset)
+    /* What this process wrote into its own memory is not summed again whenever it is read. */
+    bool sealed = log->dir == NULL || cw_frame_sealed(*frame);
+    if (!sealed || (*frame)->position != segment->base + offset)
         return (uint64_t)length == left ? TORN : DAMAGED;
     return FOUND;
 }
@@ -439,7 +441,7 @@ void cw_log_close(struct cw_log *log)
         cw_log_flush(log);
     for (size_t i = 0; i < log->count; i++) {
         if (log->dir == NULL) {
-            free(log->segments[i].bytes);
+            cw_free_large(log->segments[i].bytes, MEMORY_SEGMENT);
             continue;
         }
         munmap(log->segments[i].bytes, HEADER_SIZE + (size_t)FILE_SEGMENT);
@@ -489,7 +491,7 @@ void cw_log_sync(struct cw_log *log)
 static void next_segment(struct cw_log *log)
 {
     if (log->dir == NULL) {
-        add_segment(log, log->end, -1, cw_alloc(MEMORY_SEGMENT));
+        add_segment(log, log->end, -1, cw_alloc_large(MEMORY_SEGMENT));
         return;
     }
     cw_log_sync(log);

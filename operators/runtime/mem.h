@@ -18,6 +18,13 @@ enum { CW_EXIT_MEMORY = 71 };
 void *cw_alloc(size_t size) CW_MUST_USE;
 /** realloc that keeps the promise above; the new part is not zeroed. */
 void *cw_realloc(void *ptr, size_t size) CW_MUST_USE;
+/**
+ * Zeroed memory for what is large and lives long: from HUGE_PAGE bytes on it lies in huge pages
+ * where the system gives them, for a table that is probed at random then needs a tenth of the
+ * address translations. Give it back with the same size.
+ */
+void *cw_alloc_large(size_t size) CW_MUST_USE;
+void cw_free_large(void *ptr, size_t size); /* accepts NULL */
 char *cw_strdup(const char *text) CW_MUST_USE;
 
 /** Ends the process as the functions above do, where a library says that it got no memory. */

@@ -8,7 +8,7 @@
 
 /* --- pool --- */
 
-enum { CHUNK_OBJECTS = 1024, MAP_FIRST = 64 };
+enum { CHUNK_OBJECTS = 1 << CW_POOL_CHUNK_BITS, MAP_FIRST = 64 };
 
 void cw_pool_init(struct cw_pool *pool, size_t object_size)
 {
@@ -24,18 +24,9 @@ void cw_pool_done(struct cw_pool *pool)
     *pool = (struct cw_pool){ 0 };
 }
 
-/* Large objects come one a chunk, small ones by the thousand. */
 static uint32_t objects_in_chunk(const struct cw_pool *pool)
 {
-    return pool->size > 4096 ? 1 : CHUNK_OBJECTS;
-}
-
-void *cw_pool_at(const struct cw_pool *pool, uint32_t handle)
-{
-    CW_CHECK(handle != 0 && handle <= pool->used);
-    uint32_t in_chunk = objects_in_chunk(pool);
-    uint32_t index = handle - 1;
-    return pool->chunks[index / in_chunk] + (size_t)(index % in_chunk) * pool->size;
+    return pool->size > CW_POOL_LARGE ? 1 : CHUNK_OBJECTS;
 }
 
 uint32_t cw_pool_new(struct cw_pool *pool)
@@ -79,12 +70,16 @@ static uint64_t place_seed(void)
     return seed;
 }
 
-static uint32_t place_of(const struct cw_map *map, struct cw_id key)
+static inline uint64_t mix(struct cw_id key)
 {
     uint64_t low;
     memcpy(&low, key.b, sizeof(low));
-    uint64_t mixed = (low ^ place_seed()) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(mixed >> 32) & map->mask;
+    return (low ^ place_seed()) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static inline uint32_t place_of(const struct cw_map *map, struct cw_id key)
+{
+    return (uint32_t)(mix(key) >> 32) & map->mask;
 }
 
 static uint8_t *slot_at(const struct cw_map *map, uint32_t index)
@@ -103,23 +98,39 @@ void cw_map_init(struct cw_map *map, size_t slot_size)
 {
     CW_CHECK(slot_size >= sizeof(struct cw_id) && slot_size % 8 == 0);
     *map = (struct cw_map){ .slot_size = (uint32_t)slot_size, .mask = MAP_FIRST - 1 };
-    map->slots = cw_alloc((size_t)MAP_FIRST * slot_size);
-    map->full = cw_alloc(MAP_FIRST);
+    map->slots = cw_alloc_large((size_t)MAP_FIRST * slot_size);
+    map->full = cw_alloc_large(MAP_FIRST);
+}
+
+static void free_slots(struct cw_map *map)
+{
+    size_t room = (size_t)map->mask + 1;
+    cw_free_large(map->slots, room * map->slot_size);
+    cw_free_large(map->full, room);
 }
 
 void cw_map_done(struct cw_map *map)
 {
-    free(map->slots);
-    free(map->full);
+    free_slots(map);
     *map = (struct cw_map){ 0 };
 }
 
+/* Seven bits of the key that its place does not depend on, so that a slot is looked at only where
+ * it is most likely the one. */
+static inline uint8_t tag_of(struct cw_id key)
+{
+    return (uint8_t)(0x80 | (mix(key) >> 24 & 0x7f));
+}
+
 /* Index of the key, or of the empty slot where it would go. */
-static uint32_t probe(const struct cw_map *map, struct cw_id key)
+static inline uint32_t probe(const struct cw_map *map, struct cw_id key)
 {
     uint32_t index = place_of(map, key);
-    while (map->full[index] && memcmp(slot_at(map, index), key.b, sizeof(key.b)) != 0)
-        index = (index + 1) & map->mask;
+    uint8_t tag = tag_of(key);
+    for (uint8_t found; (found = map->full[index]) != 0; index = (index + 1) & map->mask) {
+        if (found == tag && cw_id_eq(key_at(map, index), key))
+            break;
+    }
     return index;
 }
 
@@ -134,17 +145,17 @@ static void grow(struct cw_map *map)
     struct cw_map old = *map;
     CW_CHECK(old.mask < UINT32_MAX / 2);
     map->mask = 2 * old.mask + 1;
-    map->slots = cw_alloc(((size_t)map->mask + 1) * map->slot_size);
-    map->full = cw_alloc((size_t)map->mask + 1);
+    size_t room = (size_t)map->mask + 1;
+    map->slots = cw_alloc_large(room * map->slot_size);
+    map->full = cw_alloc_large(room);
     for (uint32_t i = 0; i <= old.mask; i++) {
         if (!old.full[i])
             continue;
         uint32_t index = probe(map, key_at(&old, i));
         memcpy(slot_at(map, index), slot_at(&old, i), map->slot_size);
-        map->full[index] = 1;
+        map->full[index] = old.full[i];
     }
-    free(old.slots);
-    free(old.full);
+    free_slots(&old);
 }
 
 void *cw_map_put(struct cw_map *map, struct cw_id key, bool *is_new)
@@ -158,7 +169,7 @@ void *cw_map_put(struct cw_map *map, struct cw_id key, bool *is_new)
         grow(map);
         index = probe(map, key);
     }
-    map->full[index] = 1;
+    map->full[index] = tag_of(key);
     map->count++;
     uint8_t *slot = slot_at(map, index);
     memset(slot, 0, map->slot_size);
@@ -177,6 +188,7 @@ bool cw_map_remove(struct cw_map *map, struct cw_id key)
         if (((next - home) & map->mask) < ((next - hole) & map->mask))
             continue;
         memcpy(slot_at(map, hole), slot_at(map, next), map->slot_size);
+        map->full[hole] = map->full[next];
         hole = next;
     }
     map->full[hole] = 0;
@@ -199,6 +211,7 @@ void cw_map_prefetch(const struct cw_map *map, struct cw_id key)
     uint32_t index = place_of(map, key);
     __builtin_prefetch(&map->full[index]);
     __builtin_prefetch(slot_at(map, index));
+    __builtin_prefetch(slot_at(map, index) + map->slot_size - 1);
 }
 
 /* --- lists --- */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "operators/runtime/attr.h"
+#include "operators/runtime/check.h"
 #include "operators/runtime/id.h"
 
 /* --- pool: fixed objects under handles from 1; 0 is none. Objects never move. --- */
@@ -28,7 +29,17 @@ void cw_pool_done(struct cw_pool *pool) CW_NONNULL(1);
 /** A zeroed object. */
 uint32_t cw_pool_new(struct cw_pool *pool) CW_NONNULL(1);
 void cw_pool_free(struct cw_pool *pool, uint32_t handle) CW_NONNULL(1);
-void *cw_pool_at(const struct cw_pool *pool, uint32_t handle) CW_NONNULL(1);
+/* Large objects come one a chunk, small ones by the thousand. */
+enum { CW_POOL_LARGE = 4096, CW_POOL_CHUNK_BITS = 10 };
+static inline void *cw_pool_at(const struct cw_pool *pool, uint32_t handle)
+{
+    CW_CHECK(handle != 0 && handle <= pool->used);
+    uint32_t index = handle - 1;
+    if (pool->size > CW_POOL_LARGE)
+        return pool->chunks[index];
+    uint32_t in_chunk = index & ((1U << CW_POOL_CHUNK_BITS) - 1);
+    return pool->chunks[index >> CW_POOL_CHUNK_BITS] + (size_t)in_chunk * pool->size;
+}
 
 /* --- map: 128-bit id to a slot of fixed size whose first 16 bytes are the id. Linear probing over
  * a power of two, at most 3/4 full; deletion shifts back, so there are no tombstones. The place of
@@ -38,7 +49,7 @@ struct cw_map {
     uint32_t mask;
     uint32_t count;
     uint8_t *slots;
-    uint8_t *full; /* one byte a slot */
+    uint8_t *full; /* a byte a slot: 0 empty, else a tag of its key */
 };
 
 void cw_map_init(struct cw_map *map, size_t slot_size) CW_NONNULL(1);

@@ -79,7 +79,8 @@ struct mix {
     int64_t keys;
     int64_t parts;
     int64_t values;
-    int64_t behind; /* time_lo below one that came before */
+    int64_t behind; /* time_lo below that of the event before it */
+    int64_t late;   /* time_lo more than an hour below the greatest before it */
     int64_t withdrawals;
 };
 
@@ -87,6 +88,7 @@ static bool read_mix(struct cw_log *log, struct mix *mix)
 {
     uint64_t position = 0;
     int64_t greatest = CW_TIME_MIN;
+    int64_t previous = CW_TIME_MIN;
     struct cw_arena *arena = cw_arena_new();
     bool fine = true;
     const struct cw_frame *frame;
@@ -101,7 +103,9 @@ static bool read_mix(struct cw_log *log, struct mix *mix)
         mix->bytes += frame->body_length;
         mix->keys += frame->key_count;
         mix->withdrawals += (frame->flags & CW_WITHDRAW) != 0;
-        mix->behind += frame->time_lo < greatest;
+        mix->behind += frame->time_lo < previous;
+        mix->late += cw_time_add(frame->time_lo, CW_HOUR) < greatest;
+        previous = frame->time_lo;
         if (!fine)
             break;
         mix->parts += (int64_t)cw_event_part_count(&event);
@@ -125,7 +129,7 @@ static double when(const struct last *last, int64_t begin_ns, int64_t events)
                                                (double)(marks[i].events - before.events);
         before = marks[i];
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static double last_over_second(const struct last *last, int64_t begin_ns, int64_t events,
@@ -248,6 +252,7 @@ static void report_mix(const struct run *run, const struct mix *mix)
     each(report, "parts", mix->parts, mix->events, "per event");
     each(report, "keys", mix->keys, mix->events, "per event");
     each(report, "disorder", mix->behind, mix->events, "of events");
+    each(report, "late_by_an_hour", mix->late, mix->events, "of events");
     each(report, "withdrawals", mix->withdrawals, mix->events, "of events");
     each(report, "duplicates", cw_total_get(totals, "dedup.duplicate"), mix->events, "of events");
     cw_bench_count(report, "resident_events", cw_total_get(totals, "dedup.facts"), "events");

@@ -150,9 +150,9 @@ static void digest_value(struct digest *digest, avro_value_t *value)
     }
     digest->leaves += type != AVRO_NULL;
     if (type == AVRO_STRING) {
-        const char *text;
-        size_t size; /* with the NUL */
-        avro_value_get_string(value, &text, &size);
+        const char *text = NULL;
+        size_t size = 0; /* with the NUL */
+        CW_CHECK(avro_value_get_string(value, &text, &size) == 0 && size > 0);
         cw_buf_str32(&digest->values, (cw_str){ text, size - 1 });
     } else if (type == AVRO_INT32 || type == AVRO_INT64) {
         int32_t narrow = 0;

@@ -8,7 +8,10 @@ bool cw_bench_generate(const struct cw_bench_settings *settings, const char *dir
 {
     struct cw_generate_counts counts;
     char error[CW_GENERATE_ERROR] = "";
-    bool fine = cw_generate(settings->events, settings->seed, dir, &counts, error);
+    bool payments = strcmp(settings->mix, "payments") == 0;
+    bool fine = payments
+                    ? cw_generate_payments(settings->events, settings->seed, dir, &counts, error)
+                    : cw_generate(settings->events, settings->seed, dir, &counts, error);
     if (!fine)
         cw_error("the events of the mix %s cannot be made: %s", settings->mix, error);
     return fine;

@@ -1,6 +1,8 @@
 /* test_id.c - ids are computed: the worked vectors of the encoding, and its rules. */
 #include "testing.h"
 
+#include <sodium.h>
+
 static struct cw_secret secret;
 
 static cw_str s(const char *text)
@@ -40,6 +42,21 @@ static void ids_inside_the_chain_equal_the_vectors(void **state)
                "7eb0bb4f6bc7f9b1b3d5bc82840566c1");
     assert_hex(cw_id_key(&secret, s("phone"), s(NULL), s("+40700000001")),
                "99ace68e1fff21b8da732713bd3818e2");
+}
+
+static void the_hash_inside_the_chain_is_that_of_libsodium_for_every_length(void **state)
+{
+    (void)state;
+    struct cw_buf buf = { 0 };
+    for (unsigned len = 0; len < 100; len++) {
+        unsigned char expected[crypto_shorthash_siphashx24_BYTES];
+        crypto_shorthash_siphashx24(expected, buf.data != NULL ? buf.data : expected, buf.len,
+                                    secret.k);
+        struct cw_id id = cw_id_inside(&secret, &buf);
+        assert_memory_equal(id.b, expected, sizeof(id.b));
+        cw_buf_u8(&buf, (uint8_t)(len * 37 + 200));
+    }
+    cw_buf_done(&buf);
 }
 
 static void records_equal_the_vectors_in_any_order_and_with_repeats(void **state)
@@ -190,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(k_is_the_hash_of_the_secret),
+        cmocka_unit_test(the_hash_inside_the_chain_is_that_of_libsodium_for_every_length),
         cmocka_unit_test(ids_inside_the_chain_equal_the_vectors),
         cmocka_unit_test(records_equal_the_vectors_in_any_order_and_with_repeats),
         cmocka_unit_test(the_content_hash_equals_the_vector),
