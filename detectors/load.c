@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "detectors/rule_tests.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
@@ -408,6 +409,8 @@ static void compile_rules(struct cw_loader *loader, struct cw_rules *rules)
                                            : cw_detection_rule(loader, document, rule);
         if (count_findings(loader) == 0)
             cw_rule_digest(loader, document, rule);
+        rule->root = document->root;
+        cw_rule_tests_compile(loader, document, rule);
         if (loader->lint && document->source->finding_count == before)
             cw_rule_lint(document, rule);
         rules->count += on;

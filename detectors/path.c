@@ -666,3 +666,64 @@ size_t cw_event_countries(const struct cw_event *event, struct cw_arena *arena, 
     memcpy(*out, sorted, count * sizeof(**out));
     return count;
 }
+
+/* ---- writing ---- */
+
+bool cw_path_is_list(const struct cw_path *path)
+{
+    if (path->scope == CW_PATH_ENVELOPE)
+        return envelope_fields[path->field].kind == E_LIST;
+    return path->scope == CW_PATH_DETAIL &&
+           cw_type_by_number(path->type)->fields[path->field].type == CW_FIELD_STRINGS;
+}
+
+static void write_envelope(const struct envelope_field *field, cw_str *texts, size_t count,
+                           const struct cw_value *number, struct cw_event *event)
+{
+    char *base = (char *)event;
+    void *at = base + field->offset;
+    switch (field->kind) {
+    case E_TEXT:
+        *(cw_str *)at = texts[0];
+        break;
+    case E_LIST:
+        *(cw_str **)at = texts;
+        *(size_t *)(void *)(base + field->count_offset) = count;
+        break;
+    case E_LONG: /* tz_offset, the one of the kind */
+        *(int32_t *)at = (int32_t)number->number;
+        break;
+    case E_TIME:
+        *(int64_t *)at = number->number;
+        break;
+    case E_OPTIONAL_TIME:
+    case E_OPTIONAL_REAL:
+    default:
+        *(struct cw_value *)at = *number;
+        break;
+    }
+    if (strncmp(field->name, "place.", 6) == 0)
+        event->place.present = true;
+    else if (strncmp(field->name, "handling.", 9) == 0)
+        event->handling.present = true;
+    else if (strncmp(field->name, "grading.", 8) == 0)
+        event->grading.present = true;
+}
+
+void cw_path_write(const struct cw_path *path, cw_str *texts, size_t count,
+                   const struct cw_value *number, struct cw_event *event)
+{
+    if (path->scope == CW_PATH_ENVELOPE) {
+        write_envelope(&envelope_fields[path->field], texts, count, number, event);
+        return;
+    }
+    struct cw_value *value = &event->detail[path->field];
+    *value = *number;
+    value->present = true;
+    if (cw_path_is_list(path)) {
+        value->list.items = texts;
+        value->list.count = count;
+    } else if (path->what == CW_WHAT_TEXT) {
+        value->text = texts[0];
+    }
+}

@@ -127,6 +127,12 @@ static bool start(struct run *run, int stage, int in_fd, int out_fd)
     return true;
 }
 
+/* Without a source ingest runs elsewhere, and here only what stands behind the log. */
+static bool has_ingest(const struct run *run)
+{
+    return run->args.sources.count != 0;
+}
+
 /* The joints are made close-on-exec; each child has only its own two, under 0 and 1. */
 static bool start_all(struct run *run)
 {
@@ -145,7 +151,7 @@ static bool start_all(struct run *run)
         close(joints[i][0]);
         close(joints[i][1]);
     }
-    return ok && start(run, INGEST, -1, -1);
+    return ok && (!has_ingest(run) || start(run, INGEST, -1, -1));
 }
 
 /* --- watching --- */
@@ -184,6 +190,12 @@ static void ask_to_stop(const struct run *run, int stage)
         kill(run->pids[stage], SIGTERM);
 }
 
+/* ingest ends, and then dedup is asked; without it dedup is the first. */
+static void ask_first(const struct run *run)
+{
+    ask_to_stop(run, has_ingest(run) ? INGEST : DEDUP);
+}
+
 static void note_end(struct run *run, pid_t pid, int wait_status, int *worst)
 {
     int stage = 0;
@@ -219,7 +231,7 @@ static int watch(struct run *run)
     int worst = CW_EXIT_OK;
     bool forwarded = cw_stop != 0; /* told to stop before anybody could be asked */
     if (forwarded)
-        ask_to_stop(run, INGEST);
+        ask_first(run);
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -241,7 +253,7 @@ static int watch(struct run *run)
                     kill(run->pids[stage], SIGKILL);
             }
             forwarded = true;
-            ask_to_stop(run, INGEST);
+            ask_first(run);
         }
         if (run->progress)
             show_progress(run);
@@ -268,9 +280,14 @@ static int run_processes(struct run *run)
         (void)watch(run);
         return CW_EXIT_FAILED;
     }
-    cw_info("running: ingest %d, dedup %d, link %d, detect %d, sink %d", (int)run->pids[INGEST],
-            (int)run->pids[DEDUP], (int)run->pids[LINK], (int)run->pids[DETECT],
-            (int)run->pids[SINK]);
+    if (!has_ingest(run))
+        cw_info("running behind the log: dedup %d, link %d, detect %d, sink %d",
+                (int)run->pids[DEDUP], (int)run->pids[LINK], (int)run->pids[DETECT],
+                (int)run->pids[SINK]);
+    else
+        cw_info("running: ingest %d, dedup %d, link %d, detect %d, sink %d", (int)run->pids[INGEST],
+                (int)run->pids[DEDUP], (int)run->pids[LINK], (int)run->pids[DETECT],
+                (int)run->pids[SINK]);
     return watch(run);
 }
 
@@ -323,6 +340,14 @@ static int lock_run(const char *dir)
     return -1;
 }
 
+/* The log as run needs it: made where there is none, and held while the stages start; behind an
+ * ingest that runs elsewhere it must be there, and is that one's to write. */
+static struct cw_log *open_log(const struct run *run, char *error, size_t error_len)
+{
+    return has_ingest(run) ? cw_log_write(run->log, error, error_len)
+                           : cw_log_read(run->log, error, error_len);
+}
+
 static int prepared(struct run *run)
 {
     struct cw_secret secret;
@@ -332,7 +357,7 @@ static int prepared(struct run *run)
     cw_id_hex(cw_rules_hash(rules, &secret), run->rule_set);
     char error[256];
     char path[4096];
-    struct cw_log *log = cw_log_write(run->log, error, sizeof(error)); /* so that dedup finds one */
+    struct cw_log *log = open_log(run, error, sizeof(error)); /* so that dedup finds one */
     if (log == NULL) {
         cw_error("%s", error);
         cw_rules_free(rules);
@@ -364,8 +389,11 @@ static int run_command(int argc, char **argv)
 {
     struct run run = { .batch = CW_BATCH_DEFAULT, .args = { .tick = 4096 } };
     const struct cw_option options[] = {
-        { "source", CW_OPT_LIST, &run.args.sources, true,
-          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets]; repeatable" },
+        { "source", CW_OPT_LIST, &run.args.sources, false,
+          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets|never]; repeatable; "
+          "none: "
+          "only "
+          "what stands behind the log, whose ingest runs elsewhere" },
         { "log", CW_OPT_TEXT, &run.log, true, "directory of the log; goes on where it stops" },
         { "redis", CW_OPT_TEXT, &run.redis, true, "redis://[:password@]host:port[/db]" },
         { "rules", CW_OPT_TEXT, &run.rules, true, "rule file, or directory of rule files" },
@@ -383,6 +411,11 @@ static int run_command(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_run, options, argc, argv, NULL);
     if (status >= 0)
         return status;
+    if (run.fused && !has_ingest(&run)) {
+        cw_error("run --fused: expected a --source; without one the stages are processes behind a "
+                 "log that another ingest writes");
+        return CW_EXIT_USAGE;
+    }
     run.progress = run.progress || isatty(STDERR_FILENO);
     status = prepared(&run);
     cw_ingest_args_done(&run.args);
@@ -391,7 +424,7 @@ static int run_command(int argc, char **argv)
 
 const struct cw_command cw_cmd_run = {
     .name = "run",
-    .usage = "--source SPEC… --log DIR --redis URL --rules DIR [--fused] [options]",
+    .usage = "[--source SPEC…] --log DIR --redis URL --rules DIR [--fused] [options]",
     .summary = "start the chain of five processes, and see it through",
     .run = run_command,
 };
