@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -438,6 +439,7 @@ static void compile(struct cw_loader *loader, struct cw_rules *rules)
 static struct cw_rules *make(struct cw_loader *loader, struct cw_buf *errors)
 {
     struct cw_arena *arena = loader->arena;
+    CW_CHECK(sodium_init() >= 0);
     struct cw_yaml **roots = cw_arena_alloc(arena, loader->source_count * sizeof(struct cw_yaml *));
     struct cw_buf text = { 0 };
     for (size_t i = 0; i < loader->source_count; i++) {
