@@ -934,19 +934,39 @@ static void share_work(struct cw_detect *detect, struct cw_line *line, uint64_t 
     line->work = 0;
 }
 
+/* Whether the line is too short for any alert, and has none: most are. */
+static bool is_idle(const struct cw_detect *detect, const struct cw_line *line,
+                    const struct cw_plan *plan)
+{
+    if (line->cells.len != 0)
+        return false;
+    const uint32_t *sublines = cw_list_data(&detect->handles, line->sublines);
+    uint64_t entries = 0;
+    for (uint32_t i = 0; i < line->sublines.len && entries < plan->least_entries; i++) {
+        const struct cw_subline *subline = cw_subline_at(detect, sublines[i]);
+        entries += subline->entries.len - subline->dead;
+    }
+    return entries < plan->least_entries;
+}
+
 static void judge_line(struct cw_detect *detect, uint32_t handle)
 {
     struct cw_line *line = cw_line_at(detect, handle);
     const struct cw_rule *rule = cw_rule_at(detect, line->rule);
+    const struct cw_plan *plan = &detect->plans[line->rule];
+    line->dirty = 0;
+    if (is_idle(detect, line, plan)) {
+        share_work(detect, line, 0);
+        return;
+    }
     int64_t reach = rule->type == CW_RULE_STANDING ? 0 : rule->timespan - 1;
     struct judging judging = { .detect = detect,
                                .rule = rule,
-                               .plan = &detect->plans[line->rule],
+                               .plan = plan,
                                .handle = handle,
                                .line = line,
                                .lo = cell_of(rule, line->lo),
                                .hi = cell_of(rule, cw_time_add(line->hi, reach)) };
-    line->dirty = 0;
     if (rule->type == CW_RULE_STANDING) {
         judge_standing(&judging);
     } else {
