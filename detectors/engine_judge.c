@@ -193,10 +193,8 @@ static const struct cw_entry *gather(struct judging *judging, int64_t from, int6
 }
 
 /* Entries of one event, whatever parts and records led to the key, are one member. */
-static struct members join(struct judging *judging, int64_t from, int64_t to)
+static struct members join(struct judging *judging, const struct cw_entry *entries, size_t count)
 {
-    size_t count;
-    const struct cw_entry *entries = gather(judging, from, to, &count);
     CW_CHECK(count < UINT32_MAX);
     struct cw_buf *buf = &judging->detect->members;
     buf->len = 0;
@@ -757,13 +755,33 @@ static bool continues(struct judging *judging, const struct finding *before, boo
     return cell != NULL && cell->exists && now->first < cw_time_add(cell->last, rule->cell_span);
 }
 
+/* Whether some window has as many entries as every alert needs. Most lines have not, and that is
+ * seen without looking at what the entries refer to. */
+static bool is_crowded(const struct judging *judging, const struct cw_entry *entries, size_t count)
+{
+    size_t least = (size_t)judging->plan->least_entries;
+    if (least == 0)
+        return count != 0;
+    for (size_t i = least - 1; i < count; i++) {
+        int64_t far = cw_time_add(entries[i].time_lo, -judging->rule->timespan);
+        if (entries[i + 1 - least].time_lo > far)
+            return true;
+    }
+    return false;
+}
+
 static void judge_windows(struct judging *judging)
 {
     struct cw_detect *detect = judging->detect;
     const struct cw_rule *rule = judging->rule;
     int64_t start = cell_start(rule, judging->lo);
     int64_t end = judging->hi == INT64_MAX ? CW_TIME_MAX : cell_start(rule, judging->hi + 1);
-    struct members members = join(judging, cw_time_add(start, 1 - rule->timespan), end);
+    size_t count;
+    const struct cw_entry *entries =
+        gather(judging, cw_time_add(start, 1 - rule->timespan), end, &count);
+    if (judging->line->cells.len == 0 && !is_crowded(judging, entries, count))
+        return;
+    struct members members = join(judging, entries, count);
     struct finding before = { 0 }, now = { .values = detect->best };
     bool has_before = false, has_now = false;
     size_t oldest = 0;
@@ -901,7 +919,9 @@ static void judge_standing(struct judging *judging)
     if (notices != 0) {
         int64_t start = cell_start(rule, judging->lo);
         int64_t end = judging->hi == INT64_MAX ? CW_TIME_MAX : cell_start(rule, judging->hi + 1);
-        struct members members = join(judging, start, end);
+        size_t count;
+        const struct cw_entry *entries = gather(judging, start, end, &count);
+        struct members members = join(judging, entries, count);
         const struct cw_stand *stands =
             (const struct cw_stand *)(const void *)judging->detect->standing.data;
         for (size_t i = 0; i < notices; i++)
