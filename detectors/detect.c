@@ -158,30 +158,43 @@ static bool allowed(struct cw_detect *detect, const struct cw_rule *rule,
     return false;
 }
 
-static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
-                     struct cw_sight *sight)
+/* What the event brings to one rule; done for all rules first, so that the tables that the second
+ * step reads are on their way meanwhile. */
+struct part_of_rule {
+    const struct cw_rule *rule;
+    bool stands;
+    struct cw_brought brought;
+};
+
+/* False: the event is nothing to this rule. */
+static bool read_for_rule(struct cw_detect *detect, const struct cw_reader *reader,
+                          struct cw_sight *sight, struct part_of_rule *out)
 {
     const struct cw_rule *rule = cw_rule_at(detect, reader->rule);
     const struct cw_plan *plan = &detect->plans[reader->rule];
+    *out = (struct part_of_rule){ .rule = rule, .stands = reader->stands };
+    bool is_selected = reader->stands ? selected(detect, plan->asked_on, rule->on_count, 1, sight)
+                                      : selected(detect, plan->asked, rule->selection_count,
+                                                 plan->set_count, sight);
+    if (!is_selected || !allowed(detect, rule, sight))
+        return false;
+    cw_engine_brought(detect, rule, reader->stands ? plan->notices : plan->keys, sight,
+                      &out->brought);
+    if (sight->frame->sign > 0)
+        count_brought(detect, &out->brought);
+    return true;
+}
+
+static void apply(struct cw_detect *detect, const struct part_of_rule *part, struct cw_sight *sight)
+{
     int8_t sign = sight->frame->sign;
-    struct cw_brought brought;
-    if (reader->stands) {
-        if (!selected(detect, plan->asked_on, rule->on_count, 1, sight) ||
-            !allowed(detect, rule, sight))
-            return;
-        int64_t from, until;
-        read_notice(rule, sight, &from, &until);
-        cw_engine_brought(detect, rule, plan->notices, sight, &brought);
-        cw_engine_notice(detect, rule, sight, &brought, from, until, sign);
-    } else {
-        if (!selected(detect, plan->asked, rule->selection_count, plan->set_count, sight) ||
-            !allowed(detect, rule, sight))
-            return;
-        cw_engine_brought(detect, rule, plan->keys, sight, &brought);
-        cw_engine_member(detect, rule, sight, &brought, sign);
+    if (!part->stands) {
+        cw_engine_member(detect, part->rule, sight, &part->brought, sign);
+        return;
     }
-    if (sign > 0)
-        count_brought(detect, &brought);
+    int64_t from, until;
+    read_notice(part->rule, sight, &from, &until);
+    cw_engine_notice(detect, part->rule, sight, &part->brought, from, until, sign);
 }
 
 static int damaged(const struct cw_frame *frame)
@@ -214,8 +227,13 @@ static int on_event(struct cw_detect *detect, const struct cw_frame *frame)
     struct cw_sight sight = { .frame = frame, .event = &event };
     if (!cw_engine_number(&detect->given, frame->restriction, &sight.restriction))
         return unknown_number(frame, "restriction", frame->restriction);
+    struct part_of_rule *parts = cw_arena_alloc(detect->arena, count * sizeof(*parts));
+    size_t part_count = 0;
     for (size_t i = 0; i < count; i++)
-        for_rule(detect, &detect->readers[frame->type][i], &sight);
+        part_count +=
+            read_for_rule(detect, &detect->readers[frame->type][i], &sight, &parts[part_count]);
+    for (size_t i = 0; i < part_count; i++)
+        apply(detect, &parts[i], &sight);
     cw_engine_leave(detect, &sight);
     if (sight.unknown_basis != 0)
         return unknown_number(frame, "basis", sight.unknown_basis);

@@ -193,10 +193,8 @@ static const struct cw_entry *gather(struct judging *judging, int64_t from, int6
 }
 
 /* Entries of one event, whatever parts and records led to the key, are one member. */
-static struct members join(struct judging *judging, int64_t from, int64_t to)
+static struct members join(struct judging *judging, const struct cw_entry *entries, size_t count)
 {
-    size_t count;
-    const struct cw_entry *entries = gather(judging, from, to, &count);
     CW_CHECK(count < UINT32_MAX);
     struct cw_buf *buf = &judging->detect->members;
     buf->len = 0;
@@ -757,13 +755,33 @@ static bool continues(struct judging *judging, const struct finding *before, boo
     return cell != NULL && cell->exists && now->first < cw_time_add(cell->last, rule->cell_span);
 }
 
+/* Whether some window has as many entries as every alert needs. Most lines have not, and that is
+ * seen without looking at what the entries refer to. */
+static bool is_crowded(const struct judging *judging, const struct cw_entry *entries, size_t count)
+{
+    size_t least = (size_t)judging->plan->least_entries;
+    if (least == 0)
+        return count != 0;
+    for (size_t i = least - 1; i < count; i++) {
+        int64_t far = cw_time_add(entries[i].time_lo, -judging->rule->timespan);
+        if (entries[i + 1 - least].time_lo > far)
+            return true;
+    }
+    return false;
+}
+
 static void judge_windows(struct judging *judging)
 {
     struct cw_detect *detect = judging->detect;
     const struct cw_rule *rule = judging->rule;
     int64_t start = cell_start(rule, judging->lo);
     int64_t end = judging->hi == INT64_MAX ? CW_TIME_MAX : cell_start(rule, judging->hi + 1);
-    struct members members = join(judging, cw_time_add(start, 1 - rule->timespan), end);
+    size_t count;
+    const struct cw_entry *entries =
+        gather(judging, cw_time_add(start, 1 - rule->timespan), end, &count);
+    if (judging->line->cells.len == 0 && !is_crowded(judging, entries, count))
+        return;
+    struct members members = join(judging, entries, count);
     struct finding before = { 0 }, now = { .values = detect->best };
     bool has_before = false, has_now = false;
     size_t oldest = 0;
@@ -901,7 +919,9 @@ static void judge_standing(struct judging *judging)
     if (notices != 0) {
         int64_t start = cell_start(rule, judging->lo);
         int64_t end = judging->hi == INT64_MAX ? CW_TIME_MAX : cell_start(rule, judging->hi + 1);
-        struct members members = join(judging, start, end);
+        size_t count;
+        const struct cw_entry *entries = gather(judging, start, end, &count);
+        struct members members = join(judging, entries, count);
         const struct cw_stand *stands =
             (const struct cw_stand *)(const void *)judging->detect->standing.data;
         for (size_t i = 0; i < notices; i++)
@@ -934,19 +954,39 @@ static void share_work(struct cw_detect *detect, struct cw_line *line, uint64_t 
     line->work = 0;
 }
 
+/* Whether the line is too short for any alert, and has none: most are. */
+static bool is_idle(const struct cw_detect *detect, const struct cw_line *line,
+                    const struct cw_plan *plan)
+{
+    if (line->cells.len != 0)
+        return false;
+    const uint32_t *sublines = cw_list_data(&detect->handles, line->sublines);
+    uint64_t entries = 0;
+    for (uint32_t i = 0; i < line->sublines.len && entries < plan->least_entries; i++) {
+        const struct cw_subline *subline = cw_subline_at(detect, sublines[i]);
+        entries += subline->entries.len - subline->dead;
+    }
+    return entries < plan->least_entries;
+}
+
 static void judge_line(struct cw_detect *detect, uint32_t handle)
 {
     struct cw_line *line = cw_line_at(detect, handle);
     const struct cw_rule *rule = cw_rule_at(detect, line->rule);
+    const struct cw_plan *plan = &detect->plans[line->rule];
+    line->dirty = 0;
+    if (is_idle(detect, line, plan)) {
+        share_work(detect, line, 0);
+        return;
+    }
     int64_t reach = rule->type == CW_RULE_STANDING ? 0 : rule->timespan - 1;
     struct judging judging = { .detect = detect,
                                .rule = rule,
-                               .plan = &detect->plans[line->rule],
+                               .plan = plan,
                                .handle = handle,
                                .line = line,
                                .lo = cell_of(rule, line->lo),
                                .hi = cell_of(rule, cw_time_add(line->hi, reach)) };
-    line->dirty = 0;
     if (rule->type == CW_RULE_STANDING) {
         judge_standing(&judging);
     } else {

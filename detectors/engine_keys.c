@@ -493,6 +493,7 @@ static struct cw_tuple tuple_at(struct cw_detect *detect, const struct cw_rule *
         }
         tuple.subline = cw_engine_mix(tuple.subline, one->id);
     }
+    cw_map_prefetch(&detect->subline_ids, tuple.subline);
     return tuple;
 }
 
@@ -593,8 +594,11 @@ static void bring_field(struct cw_detect *detect, const struct cw_plan *plan, si
         if (side == CW_NO_SIDE)
             continue;
         const struct cw_candidates *candidates = candidates_of(detect, side, sight);
-        for (size_t c = 0; c < candidates->count; c++)
-            values[count++] = (struct cw_counted){ &candidates->of[c], (uint16_t)field };
+        for (size_t c = 0; c < candidates->count; c++) {
+            const struct cw_candidate *one = &candidates->of[c];
+            cw_map_prefetch(one->link != NULL ? &detect->record_ids : &detect->thing_ids, one->id);
+            values[count++] = (struct cw_counted){ one, (uint16_t)field };
+        }
     }
     if (sight->set_count > 1) {
         qsort(values, count, sizeof(*values), by_counted_id);

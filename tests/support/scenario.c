@@ -224,6 +224,30 @@ static bool read_parts(struct run *run, const struct cw_yaml *list, bool party,
     return true;
 }
 
+static bool read_field(struct run *run, const struct cw_yaml *node, const struct cw_field *field,
+                       struct cw_value *value)
+{
+    value->present = true;
+    switch (field->type) {
+    case CW_FIELD_LONG:
+        if (field->is_time)
+            return read_time(run, node, &value->number);
+        if (!read_integer(node->text, &value->number))
+            return wrong(run, node, "expected a whole number");
+        return true;
+    case CW_FIELD_BOOLEAN:
+        value->number = cw_str_is(node->text, "true");
+        return true;
+    case CW_FIELD_STRING:
+        value->text = node->text;
+        return true;
+    case CW_FIELD_DOUBLE:
+    case CW_FIELD_STRINGS:
+    default:
+        return wrong(run, node, "scenarios know no field of this type");
+    }
+}
+
 static bool read_detail(struct run *run, const struct cw_yaml *node, struct cw_event *event)
 {
     const struct cw_type *type = event->type;
@@ -245,13 +269,45 @@ static bool read_detail(struct run *run, const struct cw_yaml *node, struct cw_e
         if (field < 0)
             return wrong(run, item, "%s has no field %.*s", type->name,
                          CW_STR_ARG(item->key->text));
-        struct cw_value *value = &event->detail[field];
-        value->present = true;
-        if (!type->fields[field].is_time)
-            value->text = item->text;
-        else if (!read_time(run, item, &value->number))
+        if (!read_field(run, item, &type->fields[field], &event->detail[field]))
             return false;
     }
+    return true;
+}
+
+/* One text or a list of them. */
+static cw_str *texts_of(struct run *run, const struct cw_yaml *map, const char *key, size_t *count)
+{
+    const struct cw_yaml *node = cw_yaml_get(map, key);
+    *count = 0;
+    if (node == NULL)
+        return NULL;
+    const struct cw_yaml *text = first_text(node, count);
+    cw_str *texts = cw_arena_alloc(run->arena, *count * sizeof(*texts));
+    for (size_t i = 0; i < *count; i++, text = text->next)
+        texts[i] = text->text;
+    return texts;
+}
+
+static bool read_handling(struct run *run, const struct cw_yaml *node, struct cw_event *event)
+{
+    static const char *const keys[] = {
+        "codes", "text", "tlp", "pap", "sharing_group", "audience"
+    };
+    struct cw_handling *handling = &event->handling;
+    const struct cw_yaml *map = cw_yaml_get(node, "handling");
+    event->purposes = texts_of(run, node, "purposes", &event->purpose_count);
+    if (map == NULL)
+        return true;
+    if (!known_keys(run, map, keys, sizeof(keys) / sizeof(keys[0])))
+        return false;
+    handling->present = true;
+    handling->codes = texts_of(run, map, "codes", &handling->code_count);
+    handling->text = text_of(map, "text", NULL);
+    handling->tlp = text_of(map, "tlp", NULL);
+    handling->pap = text_of(map, "pap", NULL);
+    handling->sharing_group = text_of(map, "sharing_group", NULL);
+    handling->audience = texts_of(run, map, "audience", &handling->audience_count);
     return true;
 }
 
@@ -300,8 +356,9 @@ static bool read_envelope(struct run *run, const struct cw_yaml *node, struct cw
 
 static bool event_step(struct run *run, const struct cw_yaml *node)
 {
-    const char *keys[] = { "id",       "owner",        "type",    "at",      "version", "op",
-                           "recorded", "retain_until", "country", "parties", "objects", NULL };
+    const char *keys[] = { "id",      "owner",    "type",         "at",      "version",
+                           "op",      "recorded", "retain_until", "country", "parties",
+                           "objects", "purposes", "handling",     NULL };
     size_t key_count = sizeof(keys) / sizeof(keys[0]) - 1;
     struct cw_event event;
     if (node->kind != CW_YAML_MAP)
@@ -318,6 +375,8 @@ static bool event_step(struct run *run, const struct cw_yaml *node)
     if (retain != NULL && !read_time(run, retain, &event.retain_until.number))
         return false;
     event.country = text_of(node, "country", NULL);
+    if (!read_handling(run, node, &event))
+        return false;
     if (!read_parts(run, cw_yaml_get(node, "parties"), true, &event.parties, &event.party_count) ||
         !read_parts(run, cw_yaml_get(node, "objects"), false, &event.objects, &event.object_count))
         return false;
