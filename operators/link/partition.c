@@ -177,7 +177,7 @@ static bool any_conflict(const struct group *groups, size_t count, struct cw_are
     return false;
 }
 
-void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
+bool cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
                   struct cw_arena *arena)
 {
     struct group *groups = cw_arena_alloc(arena, count * sizeof(*groups));
@@ -201,4 +201,5 @@ void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *
     }
     for (size_t i = 0; i < count; i++)
         group[i] = groups[find(groups, (uint32_t)i)].least;
+    return !every_pair;
 }

@@ -29,8 +29,9 @@ struct cw_part_record {
 };
 
 /** group[i] is the least index of a record in the same core as record i. All records are of one
- * kind; they need not be connected. */
-void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
+ * kind; they need not be connected. False: two values of one exclusive scope meet among them, so
+ * that edges may have been held; else each group is all that hangs together. */
+bool cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
                   struct cw_arena *arena) CW_NONNULL(1, 3, 4);
 
 #endif

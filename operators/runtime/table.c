@@ -33,9 +33,10 @@ static uint32_t objects_in_chunk(const struct cw_pool *pool)
 void *cw_pool_at(const struct cw_pool *pool, uint32_t handle)
 {
     CW_CHECK(handle != 0 && handle <= pool->used);
-    uint32_t in_chunk = objects_in_chunk(pool);
     uint32_t index = handle - 1;
-    return pool->chunks[index / in_chunk] + (size_t)(index % in_chunk) * pool->size;
+    if (objects_in_chunk(pool) == 1)
+        return pool->chunks[index];
+    return pool->chunks[index / CHUNK_OBJECTS] + (size_t)(index % CHUNK_OBJECTS) * pool->size;
 }
 
 uint32_t cw_pool_new(struct cw_pool *pool)
