@@ -7,6 +7,8 @@
 #include "operators/link/link.h"
 #include "operators/link/support.h"
 #include "operators/runtime/arena.h"
+#include "operators/runtime/event.h"
+#include "operators/runtime/json.h"
 #include "operators/runtime/restriction.h"
 #include "operators/runtime/table.h"
 
@@ -99,5 +101,28 @@ static inline struct cw_core *cw_core_at(const struct cw_link *link, uint32_t ha
 {
     return cw_pool_at(&link->cores, handle);
 }
+
+/* --- reading out (entities.c) --- */
+
+/* A mention as the log has it. */
+struct cw_link_mention {
+    cw_str owner;
+    cw_str event_id;
+    uint32_t part;
+    bool weak; /* it states too little to be anyone in particular */
+    const struct cw_part *of;
+};
+
+/** False: the log does not have it. All memory is the arena's. */
+bool cw_link_mention_read(struct cw_log *log, const struct cw_support *support,
+                          struct cw_arena *arena, struct cw_link_mention *out);
+/** All mentions of a core, sorted by owner, event id, part; NULL if the log does not have one. */
+struct cw_link_mention *cw_link_mentions(const struct cw_link *link, struct cw_log *log,
+                                         const struct cw_core *core, struct cw_arena *arena,
+                                         size_t *count);
+void cw_link_mention_json(struct cw_json *json, const struct cw_link_mention *mention);
+/** The key `restriction` with the canonical text, which is JSON itself; nothing where the basis
+ *  demands nothing. */
+void cw_link_restriction_json(struct cw_json *json, cw_str text);
 
 #endif
