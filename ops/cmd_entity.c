@@ -42,6 +42,13 @@ static int ask(const char *dir, const char *const *who, size_t count, bool json)
     return status;
 }
 
+/* An id, or something with an owner before it. */
+static bool names_somebody(const char *who)
+{
+    struct cw_id id;
+    return cw_id_parse(cw_cstr(who), &id) || strchr(who, '/') != NULL;
+}
+
 static int run(int argc, char **argv)
 {
     const char *dir = NULL;
@@ -55,9 +62,11 @@ static int run(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_entity, options, argc, argv, &words);
     if (status >= 0)
         return status;
-    bool show = words.count == 2 && strcmp(words.items[0], "show") == 0;
-    bool why = words.count == 3 && strcmp(words.items[0], "why") == 0;
-    if (show || why) {
+    bool known = (words.count == 2 && strcmp(words.items[0], "show") == 0) ||
+                 (words.count == 3 && strcmp(words.items[0], "why") == 0);
+    for (size_t i = 1; known && i < words.count; i++)
+        known = names_somebody(words.items[i]);
+    if (known) {
         status = ask(dir, words.items + 1, words.count - 1, json);
     } else {
         (void)fputs(usage, stderr);

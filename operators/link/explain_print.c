@@ -351,6 +351,11 @@ static void id_text(struct cw_buf *out, struct cw_id id)
     cw_buf_cstr(out, hex);
 }
 
+static void counted_text(struct cw_buf *out, size_t count, const char *noun)
+{
+    cw_buf_printf(out, "%zu %s%s", count, noun, count == 1 ? "" : "s");
+}
+
 static void identifier_text(const struct cw_answer *answer, struct cw_buf *out,
                             const struct cw_identifier *id)
 {
@@ -465,7 +470,11 @@ void cw_answer_show_text(const struct cw_answer *answer, const struct cw_link_me
     id_text(out, core->entity);
     cw_buf_cstr(out, "\n  core ");
     id_text(out, core->id);
-    cw_buf_printf(out, ", %" PRIu32 " records, %zu mentions\n", core->members.len, count);
+    cw_buf_cstr(out, ", ");
+    counted_text(out, core->members.len, "record");
+    cw_buf_cstr(out, ", ");
+    counted_text(out, count, "mention");
+    cw_buf_u8(out, '\n');
     restriction_text(answer, out, core);
     cw_buf_cstr(out, "\nMentions:\n");
     bool weak = false;
@@ -492,8 +501,9 @@ static void asked_text(const struct cw_answer *answer, struct cw_buf *out, char 
     id_text(out, answer->records[asked->record].id);
     cw_buf_cstr(out, ", entity ");
     id_text(out, core->entity);
-    cw_buf_printf(out, " of %" PRIu32 " records%s\n", core->members.len,
-                  asked->entity ? "; the entity was named, so all it states is compared" : "");
+    cw_buf_cstr(out, " of ");
+    counted_text(out, core->members.len, "record");
+    cw_buf_cstr(out, asked->entity ? "; the entity was named: all it states is compared\n" : "\n");
     cw_str basis = cw_link_basis(answer->link, core);
     if (basis.len != 0)
         cw_buf_printf(out, "   restricted: %.*s\n", CW_STR_ARG(basis));
