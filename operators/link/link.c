@@ -34,6 +34,7 @@ struct cw_link *cw_link_new(const struct cw_secret *secret)
     link->of_recomputed = cw_total(&link->totals, "link.records_recomputed");
     link->of_small = cw_total(&link->totals, "link.units_recomputed_le_1000");
     link->of_large = cw_total(&link->totals, "link.units_recomputed_gt_1000");
+    link->of_in_place = cw_total(&link->totals, "link.joined_in_place");
     link->of_restricted = cw_total(&link->totals, "link.restricted");
     return link;
 }
@@ -583,8 +584,10 @@ static void place_record(struct cw_link *link, uint32_t handle)
     struct cw_core *core = cw_core_at(link, place);
     add_handle(link, &core->members, handle);
     record->core = place;
-    if (!alone)
+    if (!alone) {
+        ++*link->of_in_place;
         return; /* the core's founder and basis are settled with those of the unit's others */
+    }
     const struct cw_held *held = cw_list_data(&link->held_lists, record->held);
     core->whole = !states_rivals(held, record->held.len);
     found_core(link, core, cw_support_least(&link->support_lists, &record->supports));

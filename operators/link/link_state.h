@@ -86,7 +86,7 @@ struct cw_link {
     size_t ahead_at;
     struct cw_totals totals;
     int64_t *of_records, *of_entities, *of_merges, *of_splits, *of_moved, *of_recomputed,
-        *of_changes, *of_small, *of_large, *of_restricted;
+        *of_changes, *of_small, *of_large, *of_restricted, *of_in_place;
 };
 
 static inline struct cw_link_record *cw_link_record_at(const struct cw_link *link, uint32_t handle)
