@@ -78,6 +78,7 @@ static void stage_words(const struct run *run, int stage, struct words *words)
         snprintf(text, sizeof(text), "%llu", (unsigned long long)run->args.tick);
         add_option(words, "--tick", text);
         add_option(words, "--retention", run->args.retention);
+        add_option(words, "--rates", run->args.rates_path);
         add_option(words, "--dead-letters", run->dead_letters);
     } else {
         snprintf(text, sizeof(text), "%llu", (unsigned long long)run->batch);
@@ -273,7 +274,7 @@ static int run_processes(struct run *run)
     return watch(run);
 }
 
-static int run_fused(const struct run *run, struct cw_log *log, const struct cw_rules *rules,
+static int run_fused(struct run *run, struct cw_log *log, const struct cw_rules *rules,
                      const struct cw_secret *secret)
 {
     char dead_letters[4096];
@@ -372,6 +373,7 @@ static int run_command(int argc, char **argv)
         { "deployment", CW_OPT_TEXT, &run.deployment, false, "prefix of the keys (crosswatch)" },
         { "retention", CW_OPT_TEXT, &run.args.retention, false,
           "DATE, or \"events\"; by default the calendar if a source is live" },
+        { "rates", CW_OPT_TEXT, &run.args.rates_path, false, CW_RATES_HELP },
         { "tick", CW_OPT_COUNT, &run.args.tick, false, "admitted events a tick (4096)" },
         { "batch", CW_OPT_COUNT, &run.batch, false, "frames a batch at most (512)" },
         { "dead-letters", CW_OPT_TEXT, &run.dead_letters, false, "directory (LOG/dead-letters)" },
@@ -383,7 +385,7 @@ static int run_command(int argc, char **argv)
         return status;
     run.progress = run.progress || isatty(STDERR_FILENO);
     status = prepared(&run);
-    free(run.args.sources.items);
+    cw_ingest_args_done(&run.args);
     return status;
 }
 

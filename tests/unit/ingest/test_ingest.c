@@ -220,7 +220,7 @@ static char *describe(struct cw_log *log)
         struct cw_named named;
         if (frame->kind == CW_NAME) {
             assert_true(cw_named_get(frame, &named));
-            if (named.space == CW_NAME_TYPE)
+            if (named.space == CW_NAME_TYPE || named.space == CW_NAME_RATES)
                 continue;
             cw_buf_cstr(&out, named.space == CW_NAME_SOURCE        ? "source:"
                               : named.space == CW_NAME_RESTRICTION ? "restriction:"
