@@ -909,6 +909,13 @@ static bool knows_restrictions(const struct cw_link *link, const struct cw_frame
     return true;
 }
 
+/* Objects of pools lie across cache lines. */
+static void fetch(const void *object, size_t used)
+{
+    __builtin_prefetch(object);
+    __builtin_prefetch((const char *)object + used - 1);
+}
+
 /*
  * Walks the records that the next frames name, step by step for all of them, so that their memory
  * is on its way while others are worked on: an event touches a dozen places, each far from the
@@ -936,7 +943,7 @@ static void look_ahead(struct cw_link *link, const struct cw_frame *const *frame
         const struct cw_link_slot *slot = cw_map_find(&link->record_map, named[i]->key);
         link->ahead[i] = slot != NULL ? slot->handle : 0;
         if (slot != NULL) {
-            __builtin_prefetch(cw_link_record_at(link, slot->handle));
+            fetch(cw_link_record_at(link, slot->handle), sizeof(struct cw_link_record));
             continue;
         }
         const struct cw_key *id = named[i] + 1;
@@ -948,7 +955,7 @@ static void look_ahead(struct cw_link *link, const struct cw_frame *const *frame
             continue;
         const struct cw_link_record *record = cw_link_record_at(link, link->ahead[i]);
         cw_support_prefetch(&link->support_lists, &record->supports);
-        __builtin_prefetch(cw_core_at(link, record->core));
+        fetch(cw_core_at(link, record->core), offsetof(struct cw_core, place));
     }
     link->ahead_count = n;
     link->ahead_at = 0;
