@@ -1,6 +1,6 @@
 /*
- * entities.c - reading link's view out: all entities as canonical lines, one entity with its
- * reasons. Owners, event ids and identifiers come from the log; link itself holds none.
+ * entities.c - reading link's view out: all entities as canonical lines. Owners, event ids and
+ * identifiers come from the log; link itself holds none.
  */
 #include <stdlib.h>
 
@@ -10,34 +10,47 @@
 #include "operators/runtime/json.h"
 #include "operators/runtime/mem.h"
 
-/* A mention as the log has it. */
-struct member {
-    cw_str owner;
-    cw_str event_id;
-    uint32_t part;
-    const struct cw_part *of;
-};
-
 static int compare_members(const void *a, const void *b)
 {
-    const struct member *left = a;
-    const struct member *right = b;
+    const struct cw_link_mention *left = a;
+    const struct cw_link_mention *right = b;
     int order = cw_str_cmp(left->owner, right->owner);
     if (order == 0)
         order = cw_str_cmp(left->event_id, right->event_id);
     return order != 0 ? order : (left->part > right->part) - (left->part < right->part);
 }
 
-/* All mentions of a core, sorted; NULL if the log does not have one. All memory is the arena's. */
-static struct member *members_of(const struct cw_link *link, struct cw_log *log,
-                                 const struct cw_core *core, struct cw_arena *arena, size_t *count)
+bool cw_link_mention_read(struct cw_log *log, const struct cw_support *support,
+                          struct cw_arena *arena, struct cw_link_mention *out)
+{
+    struct cw_event event;
+    const struct cw_frame *frame = cw_log_get(log, support->position);
+    if (frame == NULL || frame->kind != CW_EVENT ||
+        !cw_event_read(&event, cw_frame_body(frame), frame->body_length, arena) ||
+        support->part >= cw_event_part_count(&event))
+        return false;
+    *out = (struct cw_link_mention){ .owner = event.owner,
+                                     .event_id = event.event_id,
+                                     .part = support->part,
+                                     .of = cw_event_part(&event, support->part) };
+    const struct cw_key *keys = cw_frame_keys(frame);
+    for (size_t i = 0; i < frame->key_count; i++) {
+        if (keys[i].part == support->part && (keys[i].flags & CW_KEY_RECORD) != 0)
+            out->weak = (keys[i].flags & CW_KEY_WEAK) != 0;
+    }
+    return true;
+}
+
+struct cw_link_mention *cw_link_mentions(const struct cw_link *link, struct cw_log *log,
+                                         const struct cw_core *core, struct cw_arena *arena,
+                                         size_t *count)
 {
     const uint32_t *records = cw_list_data(&link->handle_lists, core->members);
     size_t total = 0;
     for (uint32_t i = 0; i < core->members.len; i++)
         total += cw_support_count(&cw_link_record_at(link, records[i])->supports);
     struct cw_support *supports = cw_arena_alloc(arena, total * sizeof(*supports));
-    struct member *members = cw_arena_alloc(arena, total * sizeof(*members));
+    struct cw_link_mention *members = cw_arena_alloc(arena, total * sizeof(*members));
     size_t n = 0;
     for (uint32_t i = 0; i < core->members.len; i++) {
         const struct cw_supports *set = &cw_link_record_at(link, records[i])->supports;
@@ -45,14 +58,8 @@ static struct member *members_of(const struct cw_link *link, struct cw_log *log,
         n += cw_support_count(set);
     }
     for (size_t i = 0; i < n; i++) {
-        const struct cw_frame *frame = cw_log_get(log, supports[i].position);
-        struct cw_event event;
-        if (frame == NULL ||
-            !cw_event_read(&event, cw_frame_body(frame), frame->body_length, arena) ||
-            supports[i].part >= cw_event_part_count(&event))
+        if (!cw_link_mention_read(log, &supports[i], arena, &members[i]))
             return NULL;
-        members[i] = (struct member){ event.owner, event.event_id, supports[i].part,
-                                      cw_event_part(&event, supports[i].part) };
     }
     if (n > 1)
         qsort(members, n, sizeof(*members), compare_members);
@@ -60,7 +67,7 @@ static struct member *members_of(const struct cw_link *link, struct cw_log *log,
     return members;
 }
 
-static void member_json(struct cw_json *json, const struct member *member)
+void cw_link_mention_json(struct cw_json *json, const struct cw_link_mention *member)
 {
     cw_json_open(json, '{');
     cw_json_kstr(json, "event_id", member->event_id);
@@ -69,8 +76,7 @@ static void member_json(struct cw_json *json, const struct member *member)
     cw_json_close(json, '}');
 }
 
-/* The canonical text is JSON itself; nothing where the basis demands nothing. */
-static void restriction_json(struct cw_json *json, cw_str text)
+void cw_link_restriction_json(struct cw_json *json, cw_str text)
 {
     if (text.len == 0)
         return;
@@ -99,7 +105,7 @@ bool cw_link_export(const struct cw_link *link, struct cw_log *log, FILE *file)
             continue;
         cw_arena_reset(arena);
         size_t n;
-        const struct member *members = members_of(link, log, core, arena, &n);
+        const struct cw_link_mention *members = cw_link_mentions(link, log, core, arena, &n);
         ok = members != NULL;
         if (!ok)
             break;
@@ -110,9 +116,9 @@ bool cw_link_export(const struct cw_link *link, struct cw_log *log, FILE *file)
         cw_json_key(&json, "members");
         cw_json_open(&json, '[');
         for (size_t i = 0; i < n; i++)
-            member_json(&json, &members[i]);
+            cw_link_mention_json(&json, &members[i]);
         cw_json_close(&json, ']');
-        restriction_json(&json, cw_link_basis(link, core));
+        cw_link_restriction_json(&json, cw_link_basis(link, core));
         cw_json_close(&json, '}');
         ends[count++] = text.len;
     }
@@ -128,127 +134,4 @@ bool cw_link_export(const struct cw_link *link, struct cw_log *log, FILE *file)
     cw_buf_done(&text);
     cw_arena_free(arena);
     return ok;
-}
-
-/* An identifier that members show, with the members that show it. */
-struct shown {
-    const struct cw_identifier *id;
-    const struct member *member;
-};
-
-static int compare_shown(const void *a, const void *b)
-{
-    const struct shown *left = a;
-    const struct shown *right = b;
-    int order = cw_str_cmp(left->id->kind, right->id->kind);
-    if (order == 0)
-        order = cw_str_cmp(left->id->issuer, right->id->issuer);
-    if (order == 0)
-        order = cw_str_cmp(left->id->value, right->id->value);
-    return order != 0 ? order : compare_members(left->member, right->member);
-}
-
-static bool same_identifier(const struct cw_identifier *a, const struct cw_identifier *b)
-{
-    return cw_str_eq(a->kind, b->kind) && cw_str_eq(a->issuer, b->issuer) &&
-           cw_str_eq(a->value, b->value);
-}
-
-static void shared_json(struct cw_json *json, const struct member *members, size_t count,
-                        struct cw_arena *arena)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += members[i].of->id_count;
-    struct shown *shown = cw_arena_alloc(arena, total * sizeof(*shown));
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < members[i].of->id_count; j++) {
-            if (members[i].of->ids[j].fault.ptr == NULL)
-                shown[n++] = (struct shown){ &members[i].of->ids[j], &members[i] };
-        }
-    }
-    if (n > 1)
-        qsort(shown, n, sizeof(*shown), compare_shown);
-    cw_json_key(json, "identifiers");
-    cw_json_open(json, '[');
-    for (size_t from = 0; from < n;) {
-        size_t to = from + 1;
-        while (to < n && same_identifier(shown[from].id, shown[to].id))
-            to++;
-        cw_json_open(json, '{');
-        cw_json_kstr(json, "kind", shown[from].id->kind);
-        if (shown[from].id->issuer.ptr != NULL)
-            cw_json_kstr(json, "issuer", shown[from].id->issuer);
-        cw_json_kstr(json, "value", shown[from].id->value);
-        cw_json_kbool(json, "shared", to - from > 1);
-        cw_json_key(json, "members");
-        cw_json_open(json, '[');
-        for (; from < to; from++)
-            member_json(json, shown[from].member);
-        cw_json_close(json, ']');
-        cw_json_close(json, '}');
-    }
-    cw_json_close(json, ']');
-}
-
-static void entity_json(struct cw_json *json, const struct cw_link *link,
-                        const struct cw_core *core, const struct member *members, size_t count,
-                        struct cw_arena *arena)
-{
-    cw_json_open(json, '{');
-    cw_json_kid(json, "id", core->entity);
-    cw_json_kid(json, "core", core->id);
-    cw_json_kstr(json, "kind", members[0].of->kind);
-    cw_json_key(json, "owners");
-    cw_json_open(json, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || !cw_str_eq(members[i].owner, members[i - 1].owner))
-            cw_json_str(json, members[i].owner);
-    }
-    cw_json_close(json, ']');
-    cw_json_key(json, "members");
-    cw_json_open(json, '[');
-    for (size_t i = 0; i < count; i++) {
-        cw_json_open(json, '{');
-        cw_json_kstr(json, "event_id", members[i].event_id);
-        cw_json_kstr(json, "owner", members[i].owner);
-        cw_json_kint(json, "part", members[i].part);
-        cw_json_kstr(json, "role", members[i].of->role);
-        cw_json_key(json, "names");
-        cw_json_open(json, '[');
-        for (size_t j = 0; j < members[i].of->name_count; j++)
-            cw_json_str(json, members[i].of->names[j].full);
-        cw_json_close(json, ']');
-        cw_json_close(json, '}');
-    }
-    cw_json_close(json, ']');
-    shared_json(json, members, count, arena);
-    restriction_json(json, cw_link_basis(link, core));
-    cw_json_close(json, '}');
-}
-
-bool cw_link_show(const struct cw_link *link, struct cw_log *log, struct cw_id entity, FILE *file)
-{
-    struct cw_arena *arena = cw_arena_new();
-    struct cw_buf text = { 0 };
-    bool found = false;
-    uint32_t at = 0;
-    for (const struct cw_link_slot *slot; (slot = cw_map_next(&link->record_map, &at)) != NULL;) {
-        const struct cw_core *core = cw_core_at(link, cw_link_record_at(link, slot->handle)->core);
-        if (!cw_id_eq(core->entity, entity) && !cw_id_eq(core->id, entity))
-            continue;
-        size_t n;
-        const struct member *members = members_of(link, log, core, arena, &n);
-        if (members == NULL)
-            break;
-        struct cw_json json = cw_json(&text);
-        entity_json(&json, link, core, members, n, arena);
-        cw_buf_u8(&text, '\n');
-        found = fwrite(text.data, 1, text.len, file) == text.len;
-        break;
-    }
-    cw_buf_done(&text);
-    cw_arena_free(arena);
-    return found;
 }

@@ -34,6 +34,7 @@ struct cw_link *cw_link_new(const struct cw_secret *secret)
     link->of_recomputed = cw_total(&link->totals, "link.records_recomputed");
     link->of_small = cw_total(&link->totals, "link.units_recomputed_le_1000");
     link->of_large = cw_total(&link->totals, "link.units_recomputed_gt_1000");
+    link->of_in_place = cw_total(&link->totals, "link.joined_in_place");
     link->of_restricted = cw_total(&link->totals, "link.restricted");
     return link;
 }
@@ -105,6 +106,9 @@ struct unit {
     struct cw_id *stays; /* cores that a record was in before and still is; runs of one are one */
     size_t stay_count;
     size_t recomputed;
+    bool settled;      /* nothing but mentions was added, and no record's least is another */
+    uint32_t *records; /* of each RECORD key of its frames, in order */
+    size_t record_count;
 };
 
 static void touch(struct unit *unit, uint32_t record, bool was_there)
@@ -152,26 +156,34 @@ static void hold(struct cw_link *link, uint32_t record_handle, const struct cw_k
     add_handle(link, &identifier_at(link, handle)->holders, record_handle);
 }
 
-/* The record of a part, made with its identifiers if it is new. `key` is the RECORD entry; the
- * identifiers of the part follow it. */
-static uint32_t record_of(struct cw_link *link, const struct cw_key *key, const struct cw_key *end)
+static uint32_t make_record(struct cw_link *link, const struct cw_key *key,
+                            const struct cw_key *end)
 {
-    bool is_new;
-    struct cw_link_slot *slot = cw_map_put(&link->record_map, key->key, &is_new);
-    if (!is_new)
-        return slot->handle;
     uint32_t handle = cw_pool_new(&link->records);
-    slot->handle = handle;
     struct cw_link_record *record = cw_link_record_at(link, handle);
     record->id = key->key;
     record->kind = key->scope;
-    record->weak = (key->flags & CW_KEY_WEAK) != 0;
     record->first_seen = CW_TIME_MAX;
+    record->fresh = true;
     for (const struct cw_key *id = key + 1; id < end && id->part == key->part; id++) {
         if ((id->flags & CW_KEY_UNIQUE) != 0)
             hold(link, handle, id);
     }
     return handle;
+}
+
+/* The record of a part, made with its identifiers if it is new. `key` is the RECORD entry; the
+ * identifiers of the part follow it. */
+static uint32_t record_of(struct cw_link *link, const struct cw_key *key, const struct cw_key *end)
+{
+    uint32_t known = link->ahead_at < link->ahead_count ? link->ahead[link->ahead_at++] : 0;
+    if (known != 0)
+        return known;
+    bool is_new;
+    struct cw_link_slot *slot = cw_map_put(&link->record_map, key->key, &is_new);
+    if (is_new)
+        slot->handle = make_record(link, key, end); /* which puts nothing into this map */
+    return slot->handle;
 }
 
 static void apply_frame(struct cw_link *link, struct unit *unit, const struct cw_frame *frame)
@@ -183,14 +195,17 @@ static void apply_frame(struct cw_link *link, struct unit *unit, const struct cw
             continue;
         uint32_t handle = record_of(link, key, end);
         struct cw_link_record *record = cw_link_record_at(link, handle);
+        unit->records[unit->record_count++] = handle;
         touch(unit, handle, cw_support_count(&record->supports) > 0);
         const struct cw_support support = { frame->recorded_at, frame->identity, frame->position,
                                             key->part, link->given[frame->restriction] };
         if (frame->sign < 0) {
             cw_support_remove(&link->support_lists, &record->supports, &support);
+            unit->settled = false;
             continue;
         }
-        (void)cw_support_add(&link->support_lists, &record->supports, &support);
+        if (cw_support_add(&link->support_lists, &record->supports, &support))
+            unit->settled = false;
         if ((frame->flags & CW_STANDING) == 0 && frame->time_lo < record->first_seen)
             record->first_seen = frame->time_lo;
     }
@@ -314,14 +329,20 @@ static void introduce(struct cw_link *link, uint32_t basis)
     cw_buf_done(&body);
 }
 
+static void set_basis(struct cw_link *link, struct cw_core *core, uint32_t basis)
+{
+    core->basis = basis;
+    introduce(link, basis);
+}
+
 static void fold_basis(struct cw_link *link, struct cw_core *core)
 {
     const uint32_t *members = handles(link, core->members);
-    core->basis = CW_RESTRICTION_NONE;
+    uint32_t basis = CW_RESTRICTION_NONE;
     for (uint32_t i = 0; i < core->members.len; i++)
-        core->basis = cw_restriction_join(link->restrictions, core->basis,
-                                          cw_link_record_at(link, members[i])->basis);
-    introduce(link, core->basis);
+        basis = cw_restriction_join(link->restrictions, basis,
+                                    cw_link_record_at(link, members[i])->basis);
+    set_basis(link, core, basis);
 }
 
 static void found_core(struct cw_link *link, struct cw_core *core,
@@ -360,7 +381,8 @@ static void drop_core(struct cw_link *link, uint32_t handle)
     (*link->of_entities)--;
 }
 
-static void make_cores(struct cw_link *link, const struct component *found, const uint32_t *group)
+static void make_cores(struct cw_link *link, const struct component *found, const uint32_t *group,
+                       bool whole)
 {
     uint32_t *core_of = cw_arena_alloc(link->arena, found->count * sizeof(*core_of));
     for (size_t i = 0; i < found->count; i++) {
@@ -379,6 +401,7 @@ static void make_cores(struct cw_link *link, const struct component *found, cons
         const struct cw_support founding = *least_of(link, core);
         found_core(link, core, &founding);
         fold_basis(link, core);
+        core->whole = whole;
     }
 }
 
@@ -396,8 +419,8 @@ static void partition_component(struct cw_link *link, const struct component *fo
                                           held[j].scope, held[j].rank, held[j].exclusive != 0 };
         records[i] = (struct cw_part_record){ record->id, record->kind, ids, record->held.len };
     }
-    cw_partition(records, count, group, link->arena);
-    make_cores(link, found, group);
+    bool whole = cw_partition(records, count, group, link->arena);
+    make_cores(link, found, group, whole);
 }
 
 static struct before before_of(const struct cw_link *link, const struct cw_link_record *record)
@@ -456,6 +479,7 @@ static void forget_record(struct cw_link *link, uint32_t handle)
     cw_list_clear(&link->support_lists, &record->supports.went);
     cw_map_remove(&link->record_map, record->id);
     cw_pool_free(&link->records, handle);
+    link->ahead_count = 0; /* what was found may be this one */
 }
 
 static void recompute(struct cw_link *link, struct unit *unit)
@@ -499,12 +523,106 @@ static bool removes(const struct unit *unit, const struct cw_support *mention)
     return false;
 }
 
-/* A core whose records are the same, but whose founding mention, or that of a record, may have come
- * or gone. */
+/* --- records that join in place ---
+ *
+ * Where no two values of one exclusive scope meet, no edge is held, and a core is all that hangs
+ * together over identifiers. So a new record that meets none is a core of its own, and one that
+ * meets records of a single core of that kind, without bringing a value of its own to an exclusive
+ * scope, is of that core, whatever the order of edges. All else is computed by the definition.
+ */
+
+enum { NOT_IN_PLACE = UINT32_MAX };
+
+static bool states_rivals(const struct cw_held *held, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (held[i].exclusive && held[j].exclusive && held[i].scope == held[j].scope)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The core that the fresh record joins in place; 0: it is one of its own. */
+static uint32_t core_in_place(const struct cw_link *link, const struct cw_link_record *record)
+{
+    const struct cw_held *held = cw_list_data(&link->held_lists, record->held);
+    uint32_t core = 0;
+    bool brings_value = false;
+    for (uint32_t i = 0; i < record->held.len; i++) {
+        struct cw_list holders = identifier_at(link, held[i].identifier)->holders;
+        const uint32_t *items = handles(link, holders);
+        bool others = false;
+        for (uint32_t j = 0; j < holders.len; j++) {
+            const struct cw_link_record *other = cw_link_record_at(link, items[j]);
+            if (other == record)
+                continue;
+            if (other->core == 0 || (core != 0 && other->core != core))
+                return NOT_IN_PLACE;
+            core = other->core;
+            others = true;
+        }
+        brings_value = brings_value || (held[i].exclusive && !others);
+    }
+    if (core == 0)
+        return 0;
+    bool joins =
+        cw_core_at(link, core)->whole && !brings_value && !states_rivals(held, record->held.len);
+    return joins ? core : NOT_IN_PLACE;
+}
+
+static void place_record(struct cw_link *link, uint32_t handle)
+{
+    struct cw_link_record *record = cw_link_record_at(link, handle);
+    uint32_t place = core_in_place(link, record);
+    bool alone = place == 0;
+    if (alone) {
+        place = cw_pool_new(&link->cores);
+        (*link->of_entities)++;
+    }
+    struct cw_core *core = cw_core_at(link, place);
+    add_handle(link, &core->members, handle);
+    record->core = place;
+    if (!alone) {
+        ++*link->of_in_place;
+        return; /* the core's founder and basis are settled with those of the unit's others */
+    }
+    const struct cw_held *held = cw_list_data(&link->held_lists, record->held);
+    core->whole = !states_rivals(held, record->held.len);
+    found_core(link, core, cw_support_least(&link->support_lists, &record->supports));
+    fold_basis(link, core);
+}
+
+/* False: nothing was done, and what hangs together with them must be computed. */
+static bool join_in_place(struct cw_link *link, struct unit *unit)
+{
+    for (size_t i = 0; i < unit->touched_count; i++) {
+        const struct touched *touched = &unit->touched[i];
+        const struct cw_link_record *record = cw_link_record_at(link, touched->record);
+        bool is_there = cw_support_count(&record->supports) > 0;
+        if (touched->was_there && !is_there)
+            return false;
+        if (!touched->was_there && is_there && core_in_place(link, record) == NOT_IN_PLACE)
+            return false;
+    }
+    for (size_t i = 0; i < unit->touched_count; i++) {
+        const struct touched *touched = &unit->touched[i];
+        if (touched->was_there)
+            continue;
+        place_record(link, touched->record);
+        unit->recomputed++;
+    }
+    return true;
+}
+
+/* A core whose records stay, but whose founding mention, or that of a record, may have come or
+ * gone, or which records joined in place. */
 struct settled {
     uint32_t core;
     bool founder_gone;
     bool rebased;
+    uint32_t basis;          /* unless it is rebased */
     struct cw_support least; /* unless the founder is gone */
 };
 
@@ -520,11 +638,15 @@ static void settle_core(struct cw_link *link, struct unit *unit, const struct se
         found_core(link, core, &founding);
     if (settled->rebased)
         fold_basis(link, core);
+    else
+        set_basis(link, core, settled->basis);
     if (cw_id_eq(before.core, core->id) && before.basis == core->basis)
         return;
     for (uint32_t i = 0; i < core->members.len; i++) {
         uint32_t member = handles(link, core->members)[i];
-        note_move(link, unit, &before, cw_link_record_at(link, member));
+        const struct cw_link_record *record = cw_link_record_at(link, member);
+        if (!record->fresh)
+            note_move(link, unit, &before, record);
     }
 }
 
@@ -543,13 +665,17 @@ static void settle_cores(struct cw_link *link, struct unit *unit)
             core->place = count++;
             all[core->place] = (struct settled){ .core = record->core,
                                                  .founder_gone = removes(unit, &core->founding),
+                                                 .basis = core->basis,
                                                  .least = core->founding };
         }
         struct settled *settled = &all[core->place];
         const struct cw_support *least = cw_support_least(&link->support_lists, &record->supports);
         if (cw_support_cmp(least, &settled->least) < 0)
             settled->least = *least;
-        settled->rebased = settled->rebased || unit->touched[i].rebased;
+        if (record->fresh)
+            settled->basis = cw_restriction_join(link->restrictions, settled->basis, record->basis);
+        else
+            settled->rebased = settled->rebased || unit->touched[i].rebased;
     }
     for (uint32_t i = 0; i < count; i++)
         settle_core(link, unit, &all[i]);
@@ -643,7 +769,9 @@ static void send_moves(struct cw_link *link, struct unit *unit, struct cw_out *o
     cw_buf_done(&body);
 }
 
-static void send_event(struct cw_link *link, const struct cw_frame *frame, struct cw_out *out)
+/* `records` are those of the frame's parts; how many. */
+static size_t send_event(struct cw_link *link, const struct cw_frame *frame,
+                         const uint32_t *records, struct cw_out *out)
 {
     const struct cw_key *keys = cw_frame_keys(frame);
     size_t count = 0;
@@ -652,20 +780,61 @@ static void send_event(struct cw_link *link, const struct cw_frame *frame, struc
     for (size_t i = 0; i < frame->key_count; i++) {
         if ((keys[i].flags & CW_KEY_RECORD) == 0)
             continue;
-        struct cw_link_entry *entry = &entries[count++];
+        struct cw_link_entry *entry = &entries[count];
         entry->part = keys[i].part;
         entry->flags = keys[i].flags & CW_KEY_WEAK;
         entry->record = keys[i].key;
-        const struct cw_link_slot *slot = cw_map_find(&link->record_map, keys[i].key);
-        if (slot == NULL)
-            continue; /* of a -e whose record went with it */
-        const struct cw_core *core = cw_core_at(link, cw_link_record_at(link, slot->handle)->core);
+        const struct cw_link_record *record = cw_link_record_at(link, records[count++]);
+        if (record->core == 0)
+            continue; /* of a -e that takes its record with it */
+        const struct cw_core *core = cw_core_at(link, record->core);
         entry->core = core->id;
         entry->entity = core->entity;
         entry->basis = core->basis;
     }
     (void)cw_frame_put_section(&out->buf, frame, CW_SECTION_LINKS, entries,
                                count * sizeof(*entries));
+    return count;
+}
+
+static bool presence_changed(const struct cw_link *link, const struct unit *unit)
+{
+    bool changed = false;
+    for (size_t i = 0; i < unit->touched_count; i++) {
+        const struct cw_link_record *record = cw_link_record_at(link, unit->touched[i].record);
+        bool is_there = cw_support_count(&record->supports) > 0;
+        if (is_there != unit->touched[i].was_there)
+            changed = true;
+        else if (!is_there)
+            CW_CHECK(record->core == 0);
+    }
+    return changed;
+}
+
+/* What the unit's mentions change: cores, then what moved. */
+static void settle(struct cw_link *link, struct unit *unit, struct cw_out *out)
+{
+    link->visits++;
+    rebase_records(link, unit);
+    if (presence_changed(link, unit) && !join_in_place(link, unit)) {
+        recompute(link, unit);
+        ++*link->of_changes;
+    }
+    settle_cores(link, unit);
+    *link->of_recomputed += (int64_t)unit->recomputed;
+    send_moves(link, unit, out);
+}
+
+/* Behind a unit that is sent. */
+static void clean_up(struct cw_link *link, const struct unit *unit)
+{
+    for (size_t i = 0; i < unit->touched_count; i++) {
+        struct cw_link_record *record = cw_link_record_at(link, unit->touched[i].record);
+        record->fresh = false;
+        if (cw_support_count(&record->supports) == 0)
+            forget_record(link, unit->touched[i].record);
+    }
+    *link->of_records = link->records.live;
 }
 
 /* Applies a unit whole, tells what moved, then sends it: no row is judged inside one. */
@@ -673,41 +842,22 @@ static void run_unit(struct cw_link *link, const struct cw_frame *const *frames,
                      struct cw_out *out)
 {
     cw_arena_reset(link->arena);
-    link->visits++;
     size_t keys = 0;
     for (size_t i = 0; i < count; i++)
         keys += frames[i]->key_count;
-    struct unit unit = { .frames = frames, .count = count };
+    struct unit unit = { .frames = frames, .count = count, .settled = true };
     unit.touched = cw_arena_alloc(link->arena, keys * sizeof(*unit.touched));
+    unit.records = cw_arena_alloc(link->arena, keys * sizeof(*unit.records));
     for (size_t i = 0; i < count; i++)
         apply_frame(link, &unit, frames[i]);
-
-    bool changed = false;
-    for (size_t i = 0; i < unit.touched_count; i++) {
-        struct cw_link_record *record = cw_link_record_at(link, unit.touched[i].record);
-        bool is_there = cw_support_count(&record->supports) > 0;
-        if (is_there != unit.touched[i].was_there)
-            changed = true;
-        else if (!is_there)
-            CW_CHECK(record->core == 0);
-    }
-    rebase_records(link, &unit);
-    if (changed)
-        recompute(link, &unit);
-    settle_cores(link, &unit);
-    *link->of_changes += changed;
-    *link->of_recomputed += (int64_t)unit.recomputed;
+    if (!unit.settled)
+        settle(link, &unit, out);
     (*(unit.recomputed <= 1000 ? link->of_small : link->of_large))++;
-
-    send_moves(link, &unit, out);
-    for (size_t i = 0; i < unit.touched_count; i++) {
-        struct cw_link_record *record = cw_link_record_at(link, unit.touched[i].record);
-        if (cw_support_count(&record->supports) == 0)
-            forget_record(link, unit.touched[i].record);
-    }
+    const uint32_t *records = unit.records;
     for (size_t i = 0; i < count; i++)
-        send_event(link, frames[i], out);
-    *link->of_records = link->records.live;
+        records += send_event(link, frames[i], records, out);
+    if (!unit.settled)
+        clean_up(link, &unit);
 }
 
 static int add_totals(struct cw_link *link, const struct cw_frame *frame, struct cw_out *out)
@@ -759,11 +909,69 @@ static bool knows_restrictions(const struct cw_link *link, const struct cw_frame
     return true;
 }
 
+/* Objects of pools lie across cache lines. */
+static void fetch(const void *object, size_t used)
+{
+    __builtin_prefetch(object);
+    __builtin_prefetch((const char *)object + used - 1);
+}
+
+/*
+ * Walks the records that the next frames name, step by step for all of them, so that their memory
+ * is on its way while others are worked on: an event touches a dozen places, each far from the
+ * other.
+ */
+static void look_ahead(struct cw_link *link, const struct cw_frame *const *frames, size_t count)
+{
+    const struct cw_key *named[CW_LINK_AHEAD];
+    const struct cw_key *ends[CW_LINK_AHEAD];
+    size_t n = 0;
+    for (size_t i = 0; i < count && n < CW_LINK_AHEAD; i++) {
+        if (frames[i]->kind != CW_EVENT)
+            continue;
+        const struct cw_key *keys = cw_frame_keys(frames[i]);
+        const struct cw_key *end = keys + frames[i]->key_count;
+        for (const struct cw_key *key = keys; key < end && n < CW_LINK_AHEAD; key++) {
+            if ((key->flags & CW_KEY_RECORD) == 0)
+                continue;
+            cw_map_prefetch(&link->record_map, key->key);
+            named[n] = key;
+            ends[n++] = end;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct cw_link_slot *slot = cw_map_find(&link->record_map, named[i]->key);
+        link->ahead[i] = slot != NULL ? slot->handle : 0;
+        if (slot != NULL) {
+            fetch(cw_link_record_at(link, slot->handle), sizeof(struct cw_link_record));
+            continue;
+        }
+        const struct cw_key *id = named[i] + 1;
+        for (; id < ends[i] && id->part == named[i]->part; id++)
+            cw_map_prefetch(&link->identifier_map, identifier_slot(id->key, named[i]->scope));
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (link->ahead[i] == 0)
+            continue;
+        const struct cw_link_record *record = cw_link_record_at(link, link->ahead[i]);
+        cw_support_prefetch(&link->support_lists, &record->supports);
+        fetch(cw_core_at(link, record->core), offsetof(struct cw_core, place));
+    }
+    link->ahead_count = n;
+    link->ahead_at = 0;
+}
+
 static int link_batch(void *self, const struct cw_batch *in, struct cw_out *out)
 {
+    enum { AHEAD_FRAMES = 16 };
     struct cw_link *link = self;
+    size_t ahead = 0;
     link->out = out;
     for (size_t i = 0; i < in->count;) {
+        if (i >= ahead) {
+            ahead = in->count - i < AHEAD_FRAMES ? in->count : i + AHEAD_FRAMES;
+            look_ahead(link, in->frames + i, ahead - i);
+        }
         if (in->frames[i]->kind == CW_EVENT) {
             size_t end = i;
             while ((in->frames[end]->flags & CW_MORE) != 0 && end + 1 < in->count)

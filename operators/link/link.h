@@ -18,9 +18,21 @@ const struct cw_totals *cw_link_totals(const struct cw_link *link);
 /** entities.jsonl: one line an entity with live support, lines sorted; owners and event ids from
  *  the log. */
 bool cw_link_export(const struct cw_link *link, struct cw_log *log, FILE *file) CW_MUST_USE;
-/** One entity by id, with its members, identifiers shared, owners, as JSON. False: there is none.
+
+/*
+ * Questions (explain.c). Who is meant: the id of a record, core or entity (32 hex digits), or a
+ * mention as OWNER/EVENT_ID or OWNER/EVENT_ID/PART; parts are counted through parties, then
+ * objects, from 0. Answers are text for people, or one JSON object. False: `error` says what was
+ * expected, what was found, and what to do.
  */
-bool cw_link_show(const struct cw_link *link, struct cw_log *log, struct cw_id entity,
-                  FILE *file) CW_MUST_USE;
+enum { CW_LINK_ERROR = 512 };
+
+/** An entity: its mentions, the identifiers they show, the edges that made it, what was held. */
+bool cw_link_show(const struct cw_link *link, struct cw_log *log, cw_str who, bool json, FILE *file,
+                  char error[CW_LINK_ERROR]) CW_MUST_USE;
+/** Why two are one, or are not: what each states, the edges in their order, what was held for a
+ *  conflict, what gave no edge and why. */
+bool cw_link_why(const struct cw_link *link, struct cw_log *log, cw_str a, cw_str b, bool json,
+                 FILE *file, char error[CW_LINK_ERROR]) CW_MUST_USE;
 
 #endif

@@ -7,6 +7,8 @@
 #include "operators/link/link.h"
 #include "operators/link/support.h"
 #include "operators/runtime/arena.h"
+#include "operators/runtime/event.h"
+#include "operators/runtime/json.h"
 #include "operators/runtime/restriction.h"
 #include "operators/runtime/table.h"
 
@@ -19,16 +21,17 @@ struct cw_held {
     uint16_t zero;
 };
 
+/* What each mention touches stands first. */
 struct cw_link_record {
     struct cw_id id;
     struct cw_supports supports;
-    struct cw_list held; /* struct cw_held: valid, one of a kind */
-    uint64_t kind;       /* scope of the record's kind: only records of one kind join */
-    int64_t first_seen;  /* least time_lo of the point events that ever supported it */
     uint32_t core;       /* handle; 0 only within a unit, before cores are made */
     uint32_t basis;      /* the restriction of its founding mention */
+    int64_t first_seen;  /* least time_lo of the point events that ever supported it */
+    struct cw_list held; /* struct cw_held: valid, one of a kind */
+    uint64_t kind;       /* scope of the record's kind: only records of one kind join */
     uint64_t visit;      /* number of the last unit that computed it again */
-    bool weak;
+    bool fresh;          /* within a unit: it was not there before */
 };
 
 /* A one-of-a-kind identifier among records of one kind. */
@@ -41,11 +44,13 @@ struct cw_link_identifier {
 struct cw_core {
     struct cw_id id;
     struct cw_id entity;
+    uint32_t basis; /* the join of its members' */
+    uint32_t place; /* among the cores that the unit touches */
     struct cw_support founding;
     struct cw_list members; /* handles of records */
-    uint32_t basis;         /* the join of its members' */
-    uint32_t place;         /* among the cores that the unit touches */
     uint64_t visit;         /* number of the last unit that touched it */
+    bool whole; /* no two values of an exclusive scope meet in it, and it is all that hangs together
+                   with its records: what joins it without such values joins it alone */
 };
 
 struct cw_link_slot {
@@ -53,6 +58,8 @@ struct cw_link_slot {
     uint32_t handle;
     uint32_t zero;
 };
+
+enum { CW_LINK_AHEAD = 256 };
 
 struct cw_link {
     struct cw_secret secret;
@@ -72,9 +79,14 @@ struct cw_link {
     uint8_t *named; /* by number in that table: it was introduced */
     size_t named_count;
     struct cw_out *out; /* within a batch */
+    /* Records that the next frames name, in order, as found when their memory was fetched; 0: it
+       has none yet. Good until a record is forgotten. */
+    uint32_t ahead[CW_LINK_AHEAD];
+    size_t ahead_count;
+    size_t ahead_at;
     struct cw_totals totals;
     int64_t *of_records, *of_entities, *of_merges, *of_splits, *of_moved, *of_recomputed,
-        *of_changes, *of_small, *of_large, *of_restricted;
+        *of_changes, *of_small, *of_large, *of_restricted, *of_in_place;
 };
 
 static inline struct cw_link_record *cw_link_record_at(const struct cw_link *link, uint32_t handle)
@@ -89,5 +101,28 @@ static inline struct cw_core *cw_core_at(const struct cw_link *link, uint32_t ha
 {
     return cw_pool_at(&link->cores, handle);
 }
+
+/* --- reading out (entities.c) --- */
+
+/* A mention as the log has it. */
+struct cw_link_mention {
+    cw_str owner;
+    cw_str event_id;
+    uint32_t part;
+    bool weak; /* it states too little to be anyone in particular */
+    const struct cw_part *of;
+};
+
+/** False: the log does not have it. All memory is the arena's. */
+bool cw_link_mention_read(struct cw_log *log, const struct cw_support *support,
+                          struct cw_arena *arena, struct cw_link_mention *out);
+/** All mentions of a core, sorted by owner, event id, part; NULL if the log does not have one. */
+struct cw_link_mention *cw_link_mentions(const struct cw_link *link, struct cw_log *log,
+                                         const struct cw_core *core, struct cw_arena *arena,
+                                         size_t *count);
+void cw_link_mention_json(struct cw_json *json, const struct cw_link_mention *mention);
+/** The key `restriction` with the canonical text, which is JSON itself; nothing where the basis
+ *  demands nothing. */
+void cw_link_restriction_json(struct cw_json *json, cw_str text);
 
 #endif

@@ -58,7 +58,8 @@ static uint32_t find(struct group *groups, uint32_t at)
 
 /* All records of a group that show a scope show the same values of it, for others are in conflict:
  * so the groups conflict where both show a scope and the runs of its values differ. */
-static bool conflict(const struct group *a, const struct group *b)
+static bool conflict(const struct group *a, const struct group *b, const struct value **of_a,
+                     const struct value **of_b)
 {
     size_t i = 0;
     size_t j = 0;
@@ -69,10 +70,16 @@ static bool conflict(const struct group *a, const struct group *b)
             j++;
         } else {
             uint64_t scope = a->values[i].scope;
+            *of_a = &a->values[i];
+            *of_b = &b->values[j];
             if (!cw_id_eq(a->values[i++].key, b->values[j++].key))
                 return true;
             bool a_goes_on = i < a->value_count && a->values[i].scope == scope;
             bool b_goes_on = j < b->value_count && b->values[j].scope == scope;
+            if (a_goes_on)
+                *of_a = &a->values[i];
+            else if (b_goes_on)
+                *of_b = &b->values[j];
             if (a_goes_on != b_goes_on)
                 return true;
         }
@@ -104,11 +111,33 @@ static void unite(struct group *groups, uint32_t a, uint32_t b, struct cw_arena 
     from->parent = a;
 }
 
-static void try_edge(struct group *groups, uint32_t a, uint32_t b, struct cw_arena *arena)
+struct told {
+    cw_edge_teller tell; /* NULL: nobody listens */
+    void *context;
+};
+
+static void try_edge(struct group *groups, const struct holding *a, const struct holding *b,
+                     const struct told *told, struct cw_arena *arena)
 {
-    uint32_t root_a = find(groups, a);
-    uint32_t root_b = find(groups, b);
-    if (root_a != root_b && !conflict(&groups[root_a], &groups[root_b]))
+    uint32_t root_a = find(groups, a->record);
+    uint32_t root_b = find(groups, b->record);
+    const struct value *of_a = NULL;
+    const struct value *of_b = NULL;
+    if (root_a == root_b)
+        return;
+    bool held = conflict(&groups[root_a], &groups[root_b], &of_a, &of_b);
+    if (told->tell != NULL) {
+        struct cw_edge edge = {
+            .a = a->record, .b = b->record, .key = a->key, .rank = a->rank, .held = held
+        };
+        if (held) {
+            edge.scope = of_a->scope;
+            edge.value_a = of_a->key;
+            edge.value_b = of_b->key;
+        }
+        told->tell(told->context, &edge);
+    }
+    if (!held)
         unite(groups, root_a, root_b, arena);
 }
 
@@ -177,9 +206,10 @@ static bool any_conflict(const struct group *groups, size_t count, struct cw_are
     return false;
 }
 
-void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
-                  struct cw_arena *arena)
+bool cw_partition_told(const struct cw_part_record *records, size_t count, uint32_t *group,
+                       struct cw_arena *arena, cw_edge_teller tell, void *context)
 {
+    const struct told told = { tell, context };
     struct group *groups = cw_arena_alloc(arena, count * sizeof(*groups));
     for (size_t i = 0; i < count; i++)
         start_group(&groups[i], (uint32_t)i, &records[i], arena);
@@ -195,10 +225,17 @@ void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *
         /* Where nothing conflicts, a star from the first holder joins what all pairs would. */
         for (size_t i = from; i < (every_pair ? to : from + 1); i++) {
             for (size_t j = i + 1; j < to; j++)
-                try_edge(groups, holdings[i].record, holdings[j].record, arena);
+                try_edge(groups, &holdings[i], &holdings[j], &told, arena);
         }
         from = to;
     }
     for (size_t i = 0; i < count; i++)
         group[i] = groups[find(groups, (uint32_t)i)].least;
+    return !every_pair;
+}
+
+bool cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
+                  struct cw_arena *arena)
+{
+    return cw_partition_told(records, count, group, arena, NULL, NULL);
 }

@@ -28,9 +28,29 @@ struct cw_part_record {
     size_t id_count;
 };
 
+/* An edge that would have joined two groups, in the order of edges. */
+struct cw_edge {
+    uint32_t a; /* records: the lesser id, the greater */
+    uint32_t b;
+    struct cw_id key; /* the identifier that gives it */
+    uint8_t rank;
+    bool held;
+    /* Of a held one: an exclusive scope, and two values of it of which the group of a shows one and
+     * the group of b the other. */
+    uint64_t scope;
+    struct cw_id value_a;
+    struct cw_id value_b;
+};
+typedef void (*cw_edge_teller)(void *context, const struct cw_edge *edge);
+
 /** group[i] is the least index of a record in the same core as record i. All records are of one
- * kind; they need not be connected. */
-void cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
+ * kind; they need not be connected. False: two values of one exclusive scope meet among them, so
+ * that edges may have been held; else each group is all that hangs together. */
+bool cw_partition(const struct cw_part_record *records, size_t count, uint32_t *group,
                   struct cw_arena *arena) CW_NONNULL(1, 3, 4);
+/** The same, and tells of each edge between records that were not together yet: joined or held. */
+bool cw_partition_told(const struct cw_part_record *records, size_t count, uint32_t *group,
+                       struct cw_arena *arena, cw_edge_teller tell, void *context)
+    CW_NONNULL(1, 3, 4);
 
 #endif

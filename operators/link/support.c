@@ -65,6 +65,16 @@ static void pop(struct cw_lists *lists, struct cw_list *heap)
     cw_list_remove(lists, heap, count);
 }
 
+void cw_support_prefetch(const struct cw_lists *lists, const struct cw_supports *set)
+{
+    uint32_t at = set->came.len;
+    if (at == 0)
+        return;
+    const struct cw_support *items = cw_list_data(lists, set->came);
+    __builtin_prefetch(&items[(at - 1) / 2]);
+    __builtin_prefetch((const char *)&items[at - 1] + sizeof(*items)); /* where it goes */
+}
+
 static void settle(struct cw_lists *lists, struct cw_supports *set)
 {
     while (set->went.len > 0) {

@@ -33,6 +33,8 @@ static inline uint32_t cw_support_count(const struct cw_supports *set)
 {
     return set->came.len - set->went.len;
 }
+/** Fetches what an add will touch into the caches; changes nothing. */
+void cw_support_prefetch(const struct cw_lists *lists, const struct cw_supports *set);
 /** The least live mention, or NULL. */
 const struct cw_support *cw_support_least(struct cw_lists *lists, struct cw_supports *set);
 /** By (recorded at, identity, part): the order that founds. */

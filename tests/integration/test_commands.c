@@ -138,6 +138,7 @@ static void other_mistakes_on_the_command_line_are_named(void **state)
         { "replay", "--tick", "many" },
         { "entity", "show", "--log", "x" },
         { "entity", "show", "not-an-id", "--log", "x" },
+        { "entity", "why", "a/1", "--log", "x" },
         { "rules" },
         { "rules", "chek", "x" },
         { "dlq", "list" },
@@ -248,8 +249,8 @@ static void entity_shows_the_members_that_the_export_names(void **state)
     assert_int_equal(strncmp(line, "{\"id\":\"", 7), 0);
     assert_non_null(member);
     const char *id = cw_test_text(room, "%.32s", line + 7);
-    struct cw_test_process *entity =
-        cw_test_crosswatch(room, CW_EXIT_OK, "entity", "show", id, "--log", whole_log, NULL);
+    struct cw_test_process *entity = cw_test_crosswatch(room, CW_EXIT_OK, "entity", "show", id,
+                                                        "--log", whole_log, "--json", NULL);
     assert_true(prints(entity, id));
     assert_true(prints(entity, cw_test_text(room, "%.*s", (int)strcspn(member, ","), member)));
     assert_true(prints(entity, "\"identifiers\":["));
@@ -258,6 +259,24 @@ static void entity_shows_the_members_that_the_export_names(void **state)
         cw_test_crosswatch(room, CW_EXIT_FAILED, "entity", "show",
                            "00000000000000000000000000000001", "--log", whole_log, NULL);
     assert_true(says(nobody, "no entity of that id"));
+}
+
+static void entity_why_compares_two_by_name_or_by_id(void **state)
+{
+    struct cw_test_room *room = *state;
+    const char *line =
+        cw_test_read(room, cw_test_text(room, "%s/entities.jsonl", export_dir), NULL);
+    const char *id = cw_test_text(room, "%.32s", line + 7);
+    struct cw_test_process *text =
+        cw_test_crosswatch(room, CW_EXIT_OK, "entity", "why", id, id, "--log", whole_log, NULL);
+    assert_true(prints(text, "They are one record"));
+    assert_true(prints(text, "What they state:"));
+    struct cw_test_process *json = cw_test_crosswatch(room, CW_EXIT_OK, "entity", "why", id, id,
+                                                      "--log", whole_log, "--json", NULL);
+    assert_true(prints(json, "\"one\":true"));
+    struct cw_test_process *nobody = cw_test_crosswatch(
+        room, CW_EXIT_FAILED, "entity", "why", id, "NOBODY/nothing/0", "--log", whole_log, NULL);
+    assert_true(says(nobody, "no event of that name is in force"));
 }
 
 static void counters_are_read_from_outside(void **state)
@@ -482,6 +501,7 @@ int main(void)
         TEST(frames_shows_identifiers_that_are_none_with_their_fault),
         TEST(frames_shows_what_passes_a_joint),
         TEST(entity_shows_the_members_that_the_export_names),
+        TEST(entity_why_compares_two_by_name_or_by_id),
         TEST(counters_are_read_from_outside),
         TEST(dead_letters_are_listed_and_shown),
         TEST(rules_check_names_the_place_of_a_mistake),

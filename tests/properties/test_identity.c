@@ -79,6 +79,7 @@ struct world {
     uint64_t seed;
     struct dice dice;
     struct cw_secret secret;
+    unsigned exclusive; /* of a hundred identifiers, how many may be of an exclusive kind */
     struct record records[RECORDS_MAX];
     size_t record_count;
     struct event events[EVENTS_MAX];
@@ -120,7 +121,10 @@ static struct identifier make_identifier(struct world *w, unsigned values)
         { 31, 1, true, false },  /* of a kind that is one of a kind and conflicts with none */
         { 41, 0, false, false }, /* phones join nobody */
     };
-    size_t kind = dice_below(&w->dice, sizeof(kinds) / sizeof(kinds[0]));
+    enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), EXCLUSIVE = 2 };
+    bool any = dice_chance(&w->dice, w->exclusive);
+    size_t kind =
+        any ? dice_below(&w->dice, KINDS) : EXCLUSIVE + dice_below(&w->dice, KINDS - EXCLUSIVE);
     struct identifier id = { .scope = kinds[kind].scope,
                              .rank = kinds[kind].rank,
                              .unique = kinds[kind].unique,
@@ -165,9 +169,11 @@ static void name_restriction(struct world *w, uint32_t number)
     w->in.len = 0;
 }
 
-static struct world *new_world(uint64_t seed, size_t records, size_t events, unsigned values)
+static struct world *new_world(uint64_t seed, size_t records, size_t events, unsigned values,
+                               unsigned exclusive)
 {
     struct world *w = cw_new(struct world);
+    w->exclusive = exclusive;
     w->seed = seed;
     w->dice.state = seed * 7919;
     cw_secret_init(&w->secret, cw_cstr("crosswatch-test"));
@@ -579,7 +585,7 @@ static void walk(size_t records, size_t events, unsigned values, size_t steps)
     size_t held = 0;
     size_t restricted = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        struct world *w = new_world(seed, records, events, values);
+        struct world *w = new_world(seed, records, events, values, 100);
         while (w->steps < steps)
             one_step(w);
         for (size_t i = 0; i < w->event_count; i++) {
@@ -617,13 +623,39 @@ static void many_records_with_few_values_come_and_go_and_cores_are_as_defined(vo
     walk(RECORDS_MAX, EVENTS_MAX, 12, 300);
 }
 
+/* Where few records conflict most new ones join in place, and the cores are as defined all the
+ * same: also where they rename, restrict, or meet a conflict after all. */
+static void records_that_join_in_place_make_the_cores_that_are_defined(void **state)
+{
+    (void)state;
+    static const unsigned exclusive[] = { 0, 20, 50 };
+    static const unsigned values[] = { 6, 15, 40 };
+    int64_t in_place = 0;
+    int64_t computed = 0;
+    size_t held = 0;
+    for (uint64_t seed = 1; seed <= 3 * SEEDS; seed++) {
+        struct world *w = new_world(seed, 60, 90, values[seed / 3 % 3], exclusive[seed % 3]);
+        while (w->steps < 120)
+            one_step(w);
+        in_place += total(w, "link.joined_in_place");
+        computed += total(w, "link.recomputations");
+        held += w->held;
+        free_world(w);
+    }
+    print_message("%lld records joined in place, %lld computations, %zu edges held\n",
+                  (long long)in_place, (long long)computed, held);
+    assert_true(in_place >= 500);
+    assert_true(computed >= 500);
+    assert_true(held >= 100);
+}
+
 /* What is there decides, not how it came. */
 static void two_orders_of_the_same_mentions_give_the_same_cores(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        struct world *forward = new_world(seed, 40, 60, 8);
-        struct world *other = new_world(seed, 40, 60, 8);
+        struct world *forward = new_world(seed, 40, 60, 8, 100);
+        struct world *other = new_world(seed, 40, 60, 8, 100);
         size_t order[EVENTS_MAX];
         for (size_t i = 0; i < forward->event_count; i++) {
             order[i] = i;
@@ -655,7 +687,7 @@ static void batches_of_any_size_give_the_same_frames(void **state)
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct cw_buf outputs[4] = { 0 };
         for (size_t s = 0; s < 4; s++) {
-            struct world *w = new_world(seed, 40, 60, 8);
+            struct world *w = new_world(seed, 40, 60, 8, 100);
             w->out.buf.len = 0;
             size_t units = 0;
             for (size_t step = 0; step <= 600; step++) {
@@ -686,6 +718,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_records_come_and_go_and_cores_are_as_defined),
         cmocka_unit_test(many_records_with_few_values_come_and_go_and_cores_are_as_defined),
+        cmocka_unit_test(records_that_join_in_place_make_the_cores_that_are_defined),
         cmocka_unit_test(batches_of_any_size_give_the_same_frames),
         cmocka_unit_test(two_orders_of_the_same_mentions_give_the_same_cores),
     };

@@ -278,3 +278,14 @@ int64_t cw_scene_total(const struct cw_scene *scene, const char *name)
 {
     return cw_total_get(&scene->totals, name);
 }
+
+const struct cw_link *cw_scene_link(struct cw_scene *scene)
+{
+    pump(scene, true);
+    return scene->fused->link;
+}
+
+struct cw_log *cw_scene_log(struct cw_scene *scene)
+{
+    return scene->log;
+}
