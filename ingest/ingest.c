@@ -11,13 +11,17 @@
 #include "operators/runtime/check.h"
 #include "operators/runtime/logging.h"
 #include "operators/runtime/mem.h"
+#include "operators/runtime/restriction.h"
 #include "operators/runtime/stage.h"
 #include "operators/runtime/table.h"
 
 enum {
-    OWNERS_MAX = 65536,    /* an owner is an agency: more of them is an attack or a wrong field */
-    COUNTERS_EVERY = 1024, /* records */
-    PAUSE_MS = 1           /* where no source has anything, before all are asked again */
+    OWNERS_MAX = 65536, /* an owner is an agency: more of them is an attack or a wrong field */
+    RESTRICTIONS_MAX = 1048576,        /* sets; streams have few different ones */
+    RESTRICTION_BYTES_MAX = 256 << 20, /* of their texts */
+    STATEMENTS_MAX = 65536,            /* known ways of stating a set */
+    COUNTERS_EVERY = 1024,             /* records */
+    PAUSE_MS = 1 /* where no source has anything, before all are asked again */
 };
 
 /* A source that the log names; `given` is its index among those that this run was given, or -1. */
@@ -42,6 +46,13 @@ struct owner {
     uint64_t number;
 };
 
+/* A set of restrictions by its canonical text; or one way in which events state it, which costs no
+ * canonical text to find. */
+struct restriction {
+    struct cw_id key;
+    uint64_t number; /* 0: it demands nothing */
+};
+
 /*
  * Everything here that decides what is written next is a function of the frames in the log: `note`
  * takes each frame that is appended, and each that is found there at the start. So an ingest that
@@ -64,6 +75,10 @@ struct cw_ingest {
     struct cw_map owners;
     uint32_t owner_count;
     uint32_t types_named;
+    struct cw_map restrictions; /* by text */
+    uint32_t restriction_count;
+    size_t restriction_bytes;
+    struct cw_map statements; /* by what events state; decides nothing, and is emptied when full */
 
     int64_t greatest; /* time_lo over everything admitted */
     int64_t retention;
@@ -84,10 +99,10 @@ struct cw_ingest {
 
 /* --- what the log says --- */
 
-static struct cw_id owner_key(struct cw_ingest *ingest, cw_str text)
+static struct cw_id name_key(struct cw_ingest *ingest, const char *space, cw_str text)
 {
     ingest->key.len = 0;
-    cw_enc_str(&ingest->key, cw_cstr("owner"));
+    cw_enc_str(&ingest->key, cw_cstr(space));
     cw_enc_str(&ingest->key, text);
     return cw_id_inside(ingest->secret, &ingest->key);
 }
@@ -129,11 +144,18 @@ static void note_name(struct cw_ingest *ingest, const struct cw_frame *frame)
     if (named.space == CW_NAME_SOURCE && named.number == ingest->named_count) {
         note_source(ingest, named.number, named.text);
     } else if (named.space == CW_NAME_OWNER) {
-        struct owner *owner = cw_map_put(&ingest->owners, owner_key(ingest, named.text), NULL);
+        struct owner *owner =
+            cw_map_put(&ingest->owners, name_key(ingest, "owner", named.text), NULL);
         owner->number = named.number;
         ingest->owner_count = named.number;
     } else if (named.space == CW_NAME_TYPE) {
         ingest->types_named = named.number;
+    } else if (named.space == CW_NAME_RESTRICTION) {
+        struct restriction *made =
+            cw_map_put(&ingest->restrictions, name_key(ingest, "restriction", named.text), NULL);
+        made->number = named.number;
+        ingest->restriction_count = named.number;
+        ingest->restriction_bytes += named.text.len;
     }
 }
 
@@ -271,7 +293,7 @@ static void introduce_source(struct cw_ingest *ingest, const struct feed *feed)
 /* 0: there may be no more owners. */
 static uint32_t owner_number(struct cw_ingest *ingest, cw_str text)
 {
-    struct cw_id key = owner_key(ingest, text);
+    struct cw_id key = name_key(ingest, "owner", text);
     const struct owner *owner = cw_map_find(&ingest->owners, key);
     if (owner == NULL && ingest->owner_count == OWNERS_MAX)
         return 0;
@@ -280,6 +302,89 @@ static uint32_t owner_number(struct cw_ingest *ingest, cw_str text)
         owner = cw_map_find(&ingest->owners, key);
     }
     return (uint32_t)owner->number;
+}
+
+static void encode_list(struct cw_buf *buf, const cw_str *items, size_t count)
+{
+    size_t mark = cw_enc_open(buf);
+    for (size_t i = 0; i < count; i++)
+        cw_enc_str(buf, items[i]);
+    cw_enc_close(buf, mark);
+}
+
+/* What the event states, as it states it: an absent text and an empty one demand the same. */
+static struct cw_id statement_key(struct cw_ingest *ingest, const struct cw_event *event)
+{
+    const struct cw_handling *handling = &event->handling;
+    struct cw_buf *key = &ingest->key;
+    key->len = 0;
+    encode_list(key, event->purposes, event->purpose_count);
+    encode_list(key, handling->audience, handling->audience_count);
+    encode_list(key, handling->codes, handling->code_count);
+    cw_enc_str(key, handling->text);
+    cw_enc_str(key, handling->tlp);
+    cw_enc_str(key, handling->pap);
+    cw_enc_str(key, handling->sharing_group);
+    return cw_id_inside(ingest->secret, key);
+}
+
+/* The number of a canonical text, introduced if new. False: the reason says why it gets none. */
+static bool intern_restriction(struct cw_ingest *ingest, cw_str text, uint64_t *number,
+                               struct cw_reason *reason)
+{
+    *number = 0;
+    if (text.len == 0)
+        return true;
+    if (text.len > CW_RESTRICTION_EVENT_MAX)
+        return cw_reject(reason, "too_long", "handling",
+                         "expected purposes and handling of at most %d bytes together, found %zu",
+                         (int)CW_RESTRICTION_EVENT_MAX, text.len);
+    struct cw_id key = name_key(ingest, "restriction", text);
+    const struct restriction *known = cw_map_find(&ingest->restrictions, key);
+    if (known == NULL && (ingest->restriction_count == RESTRICTIONS_MAX ||
+                          ingest->restriction_bytes + text.len > RESTRICTION_BYTES_MAX))
+        return cw_reject(reason, "too_many_restrictions", "handling",
+                         "expected at most %d different sets of purposes and handling in one log, "
+                         "of %d bytes together, found one more; what cannot be kept apart is not "
+                         "admitted",
+                         RESTRICTIONS_MAX, RESTRICTION_BYTES_MAX);
+    if (known == NULL) {
+        append_name(ingest, CW_NAME_RESTRICTION, ingest->restriction_count + 1, text);
+        known = cw_map_find(&ingest->restrictions, key);
+    }
+    *number = known->number;
+    return true;
+}
+
+/* 0 where the event demands nothing. False: the reason says why it cannot be admitted. */
+static bool restriction_number(struct cw_ingest *ingest, const struct cw_event *event,
+                               uint32_t *number, struct cw_reason *reason)
+{
+    *number = 0;
+    if (event == NULL)
+        return true;
+    struct cw_id key = statement_key(ingest, event);
+    const struct restriction *known = cw_map_find(&ingest->statements, key);
+    if (known != NULL) {
+        *number = (uint32_t)known->number;
+        return true;
+    }
+    struct cw_buf text = { 0 };
+    uint64_t made;
+    cw_restriction_of_event(event, &text);
+    bool ok =
+        intern_restriction(ingest, (cw_str){ (const char *)text.data, text.len }, &made, reason);
+    cw_buf_done(&text);
+    if (!ok)
+        return false;
+    if (ingest->statements.count == STATEMENTS_MAX) {
+        cw_map_done(&ingest->statements);
+        cw_map_init(&ingest->statements, sizeof(struct restriction));
+    }
+    struct restriction *statement = cw_map_put(&ingest->statements, key, NULL);
+    statement->number = made;
+    *number = (uint32_t)made;
+    return true;
 }
 
 static void append_reject(struct cw_ingest *ingest, struct feed *feed,
@@ -313,6 +418,8 @@ static bool append_event(struct cw_ingest *ingest, struct feed *feed, struct cw_
                          "expected at most %d different owners in one log, found one more; a "
                          "contract that lists the owners keeps strangers out",
                          OWNERS_MAX);
+    if (!restriction_number(ingest, normal.restricted, &normal.header.restriction, &record->reason))
+        return false;
     normal.header.source = feed->number;
     normal.header.partition = source->partition;
     normal.header.owner = owner;
@@ -588,6 +695,8 @@ struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *l
     ingest->named_count = 1;
     ingest->named[0].given = -1;
     cw_map_init(&ingest->owners, sizeof(struct owner));
+    cw_map_init(&ingest->restrictions, sizeof(struct restriction));
+    cw_map_init(&ingest->statements, sizeof(struct restriction));
     ingest->events = cw_total(&ingest->totals, "ingest.events");
     ingest->rejected = cw_total(&ingest->totals, "ingest.rejected");
     if (settings->counters != NULL)
@@ -615,6 +724,8 @@ void cw_ingest_free(struct cw_ingest *ingest)
     cw_normaliser_free(ingest->normaliser);
     cw_frontier_free(ingest->frontier);
     cw_map_done(&ingest->owners);
+    cw_map_done(&ingest->restrictions);
+    cw_map_done(&ingest->statements);
     for (size_t i = 0; i < ingest->named_count; i++)
         free(ingest->named[i].name);
     free(ingest->named);

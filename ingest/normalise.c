@@ -380,6 +380,29 @@ static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *pa
     id->issuer = issuer;
 }
 
+/* A contract's default holds for each field by itself: an event that states its TLP and no audience
+ * must not be seen by more than one that states neither. */
+static void default_handling(struct cw_handling *handling, const struct cw_handling *defaults)
+{
+    handling->present = true;
+    if (handling->code_count == 0) {
+        handling->codes = defaults->codes;
+        handling->code_count = defaults->code_count;
+    }
+    if (handling->text.len == 0)
+        handling->text = defaults->text;
+    if (handling->tlp.ptr == NULL)
+        handling->tlp = defaults->tlp;
+    if (handling->pap.ptr == NULL)
+        handling->pap = defaults->pap;
+    if (handling->sharing_group.len == 0)
+        handling->sharing_group = defaults->sharing_group;
+    if (handling->audience_count == 0) {
+        handling->audience = defaults->audience;
+        handling->audience_count = defaults->audience_count;
+    }
+}
+
 static void rewrite(struct cw_normaliser *n, struct cw_event *event,
                     const struct cw_contract *contract)
 {
@@ -387,8 +410,8 @@ static void rewrite(struct cw_normaliser *n, struct cw_event *event,
         event->purposes = contract->purposes;
         event->purpose_count = contract->purpose_count;
     }
-    if (!event->handling.present)
-        event->handling = contract->handling;
+    if (contract->handling.present)
+        default_handling(&event->handling, &contract->handling);
     for (size_t p = 0; p < cw_event_part_count(event); p++) {
         bool party = p < event->party_count;
         struct cw_part *part = party ? &event->parties[p] : &event->objects[p - event->party_count];
@@ -579,5 +602,9 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
     out->body = (cw_str){ (const char *)n->body.data, n->body.len };
     struct cw_cur front = cw_cur(n->body.data, n->body.len);
     out->owner = cw_cur_avro_str(&front);
+    if (event.purpose_count != 0 || event.handling.present)
+        out->restricted =
+            (const struct cw_event *)(const void *)cw_arena_copy(n->arena, &event, sizeof(event))
+                .ptr;
     return true;
 }

@@ -29,6 +29,8 @@ struct cw_normal {
     size_t key_count;
     cw_str body;  /* canonical, with what ingest writes into it */
     cw_str owner; /* points into the body */
+    /* Purposes and handling of the event, after the contract's defaults; NULL: it has neither. */
+    const struct cw_event *restricted;
 };
 
 /** `body` is a datum of the canonical schema. `arrival` judges skew (0: not judged). */

@@ -15,13 +15,23 @@
  *
  * An absent key demands nothing; an empty list of audiences or purposes allows nobody, or nothing.
  * The audience `all` is every audience: a list that has it demands nothing.
+ *
+ * All is bounded, and beyond a bound nothing is allowed instead of something forgotten: where what
+ * is united grows too long for a text, or a table has all the sets that it may hold, the result is
+ * the set that allows nobody anything. It absorbs whatever is joined to it, so that joins stay
+ * associative.
  */
 #ifndef CW_RUNTIME_RESTRICTION_H
 #define CW_RUNTIME_RESTRICTION_H
 
 #include "operators/runtime/event.h"
 
-enum { CW_RESTRICTION_NONE = 0, CW_RESTRICTION_TEXT_MAX = 65536 };
+enum {
+    CW_RESTRICTION_NONE = 0,
+    CW_RESTRICTION_TEXT_MAX = 65536,  /* bytes of a canonical text */
+    CW_RESTRICTION_EVENT_MAX = 16384, /* of what one event demands */
+    CW_RESTRICTIONS_MAX = 4194304     /* sets of one table */
+};
 
 struct cw_restriction {
     cw_str text; /* canonical */
@@ -29,7 +39,11 @@ struct cw_restriction {
     size_t code_count;
     cw_str tlp; /* absent: none */
     cw_str pap;
-    bool any_purpose;
+    cw_str *texts; /* of H3 */
+    size_t text_count;
+    cw_str *sharing_groups;
+    size_t sharing_group_count;
+    bool any_purpose; /* and no purpose is listed; so for audiences */
     cw_str *purposes; /* sorted, as all lists */
     size_t purpose_count;
     bool any_audience;
@@ -41,9 +55,11 @@ struct cw_restrictions;
 struct cw_restrictions *cw_restrictions_new(void) CW_MUST_USE;
 void cw_restrictions_free(struct cw_restrictions *table); /* accepts NULL */
 
-/** Appends the canonical text of what the event demands; nothing where it demands nothing. */
+/** Appends the canonical text of what the event demands; nothing where it demands nothing. It may
+ *  be longer than an event may demand: the caller refuses that. */
 void cw_restriction_of_event(const struct cw_event *event, struct cw_buf *out) CW_NONNULL(1, 2);
-/** The number of a canonical text, made if new. UINT32_MAX: it is not canonical. */
+/** The number of a canonical text, made if new: a hash lookup where it is not. UINT32_MAX: it is
+ * not canonical. */
 uint32_t cw_restriction_intern(struct cw_restrictions *table, cw_str text) CW_NONNULL(1);
 /** What satisfies both. */
 uint32_t cw_restriction_join(struct cw_restrictions *table, uint32_t a, uint32_t b) CW_NONNULL(1);
