@@ -340,28 +340,20 @@ static int run_processes(struct run *run)
     return watch(run);
 }
 
-/* One life of the chain in this process; what the sink wrote is noted for the next. */
-static int run_fused_once(struct run *run, struct cw_log *log, const struct cw_rules *rules,
-                          const struct cw_secret *secret, const struct cw_ingest_settings *settings,
-                          struct cw_redis_settings *redis)
+/* One life of what stands behind the log, in this process. What its sink wrote is noted for the
+ * next. */
+static int run_fused_chain(const struct run *run, struct cw_log *log, const struct cw_rules *rules,
+                           const struct cw_secret *secret, struct cw_redis_sink *sink,
+                           struct cw_ingest *ingest, struct cw_redis_settings *redis)
 {
-    int status = CW_EXIT_FAILED;
-    struct cw_redis_sink *sink = cw_redis_sink_new(redis, log, &status);
-    if (sink == NULL)
-        return status;
-    struct cw_sources *sources = cw_ingest_args_open(&run->args);
-    struct cw_ingest *ingest =
-        sources != NULL ? cw_ingest_new(secret, log, sources, settings) : NULL;
     struct cw_fused *fused = cw_fused_new(
         secret, log, rules, (struct cw_chain_link){ &cw_redis_stage, sink }, run->batch);
-    status = ingest != NULL ? cw_fused_run(fused, ingest, &cw_stop) : CW_EXIT_FAILED;
+    int status = cw_fused_run(fused, ingest, &cw_stop);
     const struct cw_totals *totals = cw_redis_sink_totals(sink);
     redis->seen_generation = (uint64_t)cw_total_get(totals, "sink.generation");
     redis->seen_tick = (uint64_t)cw_total_get(totals, "sink.tick");
+    redis->rebuild = false;
     cw_fused_free(fused);
-    cw_ingest_free(ingest);
-    cw_sources_free(sources);
-    cw_redis_stage.free(sink);
     return status;
 }
 
@@ -386,13 +378,26 @@ static int run_fused(struct run *run, struct cw_log *log, const struct cw_rules 
                                        .live = run->live,
                                        .stop = &cw_stop };
     redis.rule_set = cw_rules_hash(rules, secret);
-    for (;;) {
-        int status = run_fused_once(run, log, rules, secret, &settings, &redis);
+    int status = CW_EXIT_FAILED;
+    struct cw_redis_sink *sink = cw_redis_sink_new(&redis, log, &status);
+    if (sink == NULL)
+        return status;
+    struct cw_sources *sources = cw_ingest_args_open(&run->args);
+    struct cw_ingest *ingest =
+        sources != NULL ? cw_ingest_new(secret, log, sources, &settings) : NULL;
+    status = CW_EXIT_FAILED;
+    while (ingest != NULL && sink != NULL) {
+        status = run_fused_chain(run, log, rules, secret, sink, ingest, &redis);
         if (status != CW_EXIT_AGAIN || cw_stop != 0)
-            return status;
+            break;
         cw_info("the chain behind the log starts again");
-        redis.rebuild = false;
+        cw_redis_stage.free(sink);
+        sink = cw_redis_sink_new(&redis, log, &status);
     }
+    cw_ingest_free(ingest);
+    cw_sources_free(sources);
+    cw_redis_stage.free(sink);
+    return status;
 }
 
 /* One run a log, also before its ingest holds the log's own lock. */
