@@ -884,6 +884,102 @@ static void tail_prints_what_comes_and_what_goes(void **state)
     free(seen);
 }
 
+/* It goes on through a server that was away, a feed that was trimmed, and a new generation. */
+static void tail_goes_on_whatever_comes(void **state)
+{
+    struct fixture *f = *state;
+    const struct cw_redis_settings trimmed = { .feed_max = 10 };
+    int out[2];
+    int err[2];
+    char *seen = calloc(1, 65536);
+    assert_int_equal(pipe(out), 0);
+    assert_int_equal(pipe(err), 0);
+    assert_int_equal(open_status(f, &trimmed), CW_EXIT_OK);
+    begin_tick(f);
+    set(f, "a", CW_LEVEL_LOW, 2, "a title");
+    close_tick(f);
+    struct cw_buf all = { 0 };
+    cw_buf_put(&all, f->frames.data, f->frames.len);
+    push(f);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(out[1], STDOUT_FILENO);
+        dup2(err[1], STDERR_FILENO);
+        char *argv[] = { strdup("alerts"), strdup("tail"), strdup("--redis"), strdup(f->redis.url),
+                         NULL };
+        _exit(cw_cmd_alerts.run(4, argv));
+    }
+    close(out[1]);
+    close(err[1]);
+    read_until(err[0], "generation 1, behind feed entry 1-1", seen, 65536);
+
+    cw_test_redis_kill(&f->redis);
+    read_until(err[0], "Trying again until it answers", seen, 65536);
+    cw_test_redis_again(&f->redis);
+    look_again(f);
+    read_until(err[0], "answers again", seen, 65536);
+    memset(seen, 0, 65536);
+    begin_tick(f);
+    set(f, "b", CW_LEVEL_HIGH, 3, "came behind the fall");
+    close_tick(f);
+    cw_buf_put(&all, f->frames.data, f->frames.len);
+    push(f);
+    read_until(out[0], "rev 1\n", seen, 65536);
+    assert_non_null(strstr(seen, "came behind the fall"));
+
+    assert_int_equal(kill(child, SIGSTOP), 0);
+    begin_tick(f);
+    many(f, 0, 60, "not told");
+    close_tick(f);
+    begin_tick(f);
+    many(f, 0, 3, "nor this");
+    close_tick(f);
+    cw_buf_put(&all, f->frames.data, f->frames.len);
+    push(f);
+    memset(seen, 0, 65536);
+    assert_int_equal(kill(child, SIGCONT), 0);
+    read_until(err[0], "generation 1, behind feed entry 4-3", seen, 65536);
+    assert_non_null(strstr(seen, "what came in between is not told"));
+
+    memset(seen, 0, 65536);
+    struct cw_redis_settings again = trimmed;
+    again.rebuild = true;
+    assert_int_equal(open_status(f, &again), CW_EXIT_OK);
+    cw_buf_put(&f->frames, all.data, all.len);
+    push(f);
+    read_until(err[0], "generation 2, behind feed entry 4-3", seen, 65536);
+    memset(seen, 0, 65536);
+    begin_tick(f);
+    gone(f, "b");
+    close_tick(f);
+    push(f);
+    read_until(out[0], "rev 1\n", seen, 65536);
+    assert_memory_equal(seen, "gone", 4);
+    assert_int_equal(kill(child, SIGTERM), 0);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), CW_EXIT_OK);
+    close(out[0]);
+    close(err[0]);
+    cw_buf_done(&all);
+    free(seen);
+}
+
+static void an_audience_that_nothing_was_written_for_is_said(void **state)
+{
+    struct fixture *f = *state;
+    int status = -1;
+    write_one(f, NULL);
+    char *text = alerts(f, &status, "list", "--audience=dk");
+    assert_int_equal(status, CW_EXIT_FAILED);
+    assert_string_equal(text, "");
+    free(text);
+    text = alerts(f, &status, "list", "--audience=D*");
+    assert_int_equal(status, CW_EXIT_USAGE);
+    free(text);
+}
+
 /* --- the command sink --- */
 
 static int run_sink(struct fixture *f, const char *dir, bool whole)
@@ -970,6 +1066,8 @@ int main(void)
         TEST(counters_are_one_json_object_with_sorted_names),
         TEST(without_a_server_alerts_says_so),
         TEST(tail_prints_what_comes_and_what_goes),
+        ON_DISK(tail_goes_on_whatever_comes),
+        TEST(an_audience_that_nothing_was_written_for_is_said),
         TEST(the_command_reads_frames_until_the_end_and_only_that_is_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
