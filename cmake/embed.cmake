@@ -10,3 +10,13 @@ function(cw_embed_schemas target)
   add_library(${target} INTERFACE)
   set(${target}_SOURCE ${out} PARENT_SCOPE)
 endfunction()
+
+# ingest/rates/reference.csv goes into the program as text: the list of rates that is built in.
+function(cw_embed_rates target)
+  set(file ${PROJECT_SOURCE_DIR}/ingest/rates/reference.csv)
+  set(out ${PROJECT_BINARY_DIR}/generated/cw_rates.c)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DRATES=${file} -P ${PROJECT_SOURCE_DIR}/cmake/embed_script.cmake
+    DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/embed_script.cmake VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+endfunction()

@@ -9,16 +9,17 @@
 
 struct cw_rules;
 /**
- * Reads a rule file, or all *.yaml and *.yml of a directory (by name order, not into folders).
+ * Reads a rule file, or all *.yaml and *.yml of a directory (by name order, not into folders), and
+ * the lists that they name from the directory `lists` beside them.
  * NULL: every mistake of every file went to `out` as text, with file, line, column, the line, a
  * caret.
  */
 struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors) CW_MUST_USE;
-/** The same from text, for tests; `name` stands in messages. */
+/** The same from text, without lists, for tests; `name` stands in messages. */
 struct cw_rules *cw_rules_parse(const char *name, cw_str text, struct cw_buf *errors) CW_MUST_USE;
 void cw_rules_free(struct cw_rules *rules);
-size_t cw_rules_count(const struct cw_rules *rules); /* correlations: what can alert */
-/** Hash of the set's text, for positions. */
+size_t cw_rules_count(const struct cw_rules *rules); /* what can alert, and is on */
+/** Hash of the set's text and of the lists it reads, for positions. */
 struct cw_id cw_rules_hash(const struct cw_rules *rules, const struct cw_secret *secret);
 
 struct cw_detect;

@@ -1,27 +1,18 @@
 /* detection.c - a detection document to a selection: which events of one type. */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
-#include "detectors/fold.h"
 #include "detectors/load.h"
 #include "detectors/path.h"
-#include "operators/runtime/time.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const detection_keys[] = {
-    "title",  "name", "id",       "status",  "description",    "references", "tags",
-    "author", "date", "modified", "license", "falsepositives", "logsource",  "detection",
+    "title",     "name",      "id",    "status",     "description", "references",
+    "tags",      "author",    "date",  "modified",   "license",     "falsepositives",
+    "logsource", "detection", "level", "crosswatch",
 };
 static const char *const logsource_keys[] = { "category" };
-static const char *const reserved[] = { "and", "or", "not", "of", "them", "all" };
-
-/* Instructions as they are gathered. */
-struct code {
-    struct cw_instruction *items;
-    size_t count;
-    size_t cap;
-    bool full;
-};
+static const char *const reserved[] = { "and", "or", "not", "of", "them", "all", "any" };
 
 struct compiler {
     struct cw_loader *loader;
@@ -29,201 +20,113 @@ struct compiler {
     const struct cw_type *type; /* NULL: unknown, noted */
 };
 
-static void emit(struct compiler *compiler, struct code *code, struct cw_instruction instruction)
+/* ---- modifiers ---- */
+
+enum modifier { CONTAINS, STARTSWITH, ENDSWITH, CASED, EXISTS, GT, GTE, LT, LTE, IN_LIST, NONE };
+static const char *const modifiers[] = { "contains", "startswith", "endswith", "cased", "exists",
+                                         "gt",       "gte",        "lt",       "lte",   "in_list" };
+static const char *const modifiers_later[] = {
+    "all",          "re",       "i",       "m",          "s",
+    "cidr",         "fieldref", "neq",     "windash",    "base64",
+    "base64offset", "utf16le",  "utf16be", "utf16",      "wide",
+    "expand",       "minute",   "hour",    "day",        "week",
+    "month",        "year",     "near",    "country_of", "fuzzy",
+};
+
+/* One test as its key says it. */
+struct test {
+    const struct cw_yaml *key;
+    const struct cw_path *path; /* NULL: unknown, noted */
+    enum modifier how;          /* not CASED */
+    bool cased;
+};
+
+static cw_str known_modifiers(struct compiler *compiler)
 {
-    if (code->count == CW_SELECTION_CODE) {
-        code->full = true;
-        return;
-    }
-    if (code->count == code->cap) {
-        size_t cap = code->cap != 0 ? 2 * code->cap : 8;
-        struct cw_instruction *items =
-            cw_arena_alloc(compiler->loader->arena, cap * sizeof(*items));
-        if (code->count != 0)
-            memcpy(items, code->items, code->count * sizeof(*items));
-        code->items = items;
-        code->cap = cap;
-    }
-    code->items[code->count++] = instruction;
+    struct cw_buf list = { 0 };
+    for (size_t i = 0; i < COUNT(modifiers); i++)
+        cw_buf_printf(&list, "%s%s", i != 0 ? ", " : "", modifiers[i]);
+    cw_str out = cw_arena_copy(compiler->loader->arena, list.data, list.len);
+    cw_buf_done(&list);
+    return out;
 }
 
-/* ---- values ---- */
-
-/*
- * Sigma's escapes: a backslash before *, ? or another takes its meaning away. Wildcards themselves
- * are not known here, and to read one as a plain star would select other events than its author
- * means.
- */
-static bool unescape(struct compiler *compiler, const struct cw_yaml *node, cw_str *out)
+/* NONE: noted. */
+static enum modifier find_modifier(struct compiler *compiler, const struct cw_yaml *key, size_t at,
+                                   cw_str word)
 {
-    cw_str text = node->text;
-    char *copy = cw_arena_alloc(compiler->loader->arena, text.len + 1);
-    size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '\\' && i + 1 < text.len &&
-            (text.ptr[i + 1] == '*' || text.ptr[i + 1] == '?' || text.ptr[i + 1] == '\\')) {
-            c = text.ptr[++i];
-        } else if (c == '*' || c == '?') {
-            cw_yaml_error(compiler->source, node, i,
-                          "wildcards are not known here: for the character itself write \\%c", c);
-            return false;
-        }
-        copy[len++] = c;
+    for (size_t i = 0; i < COUNT(modifiers); i++) {
+        if (cw_str_is(word, modifiers[i]))
+            return (enum modifier)i;
     }
-    *out = (cw_str){ copy, len };
-    return true;
+    const char *shown = cw_quote(compiler->loader->arena, word);
+    for (size_t i = 0; i < COUNT(modifiers_later); i++) {
+        if (!cw_str_is(word, modifiers_later[i]))
+            continue;
+        cw_yaml_error(compiler->source, key, at, "the modifier %s is not supported: there are %s",
+                      shown, known_modifiers(compiler).ptr);
+        return NONE;
+    }
+    const char *nearest =
+        cw_source_full(compiler->source) ? NULL : cw_nearest(word, modifiers, COUNT(modifiers));
+    if (nearest != NULL)
+        cw_yaml_error(compiler->source, key, at, "unknown modifier %s: did you mean \"%s\"?", shown,
+                      nearest);
+    else
+        cw_yaml_error(compiler->source, key, at, "unknown modifier %s: there are %s", shown,
+                      known_modifiers(compiler).ptr);
+    return NONE;
 }
 
-static bool is_null_word(const struct cw_yaml *node)
+/* What the path's values are, where the modifier cannot be asked of them; else NULL. */
+static const char *unfit(enum modifier how, const struct cw_path *path)
 {
-    static const char *const words[] = { "", "~", "null", "Null", "NULL" };
-    for (size_t i = 0; node->plain && i < sizeof(words) / sizeof(words[0]); i++) {
-        if (cw_str_is(node->text, words[i]))
-            return true;
+    enum cw_path_value value = cw_path_value(path);
+    if (how == EXISTS)
+        return NULL;
+    if (value == CW_VALUE_REAL)
+        return "a fraction, which is never equal for certain and enters no comparison: only "
+               "|exists "
+               "asks for it";
+    bool orders = how == GT || how == GTE || how == LT || how == LTE;
+    if (orders && value == CW_VALUE_BOOLEAN)
+        return "true or false, which have no order: expected the value without a modifier";
+    if (orders && !cw_value_is_number(path))
+        return "a text: expected a number or a time for gt, gte, lt and lte";
+    if (!orders && how != IN_LIST && how != NONE && cw_value_is_number(path))
+        return "no text: expected gt, gte, lt, lte, in_list, exists, or the value without a "
+               "modifier";
+    if (how == CASED && value == CW_VALUE_NAME)
+        return "compared as records hold names, which is without case: cased cannot be asked";
+    return NULL;
+}
+
+static bool read_modifier(struct compiler *compiler, struct test *test, size_t at, cw_str word)
+{
+    enum modifier found = find_modifier(compiler, test->key, at, word);
+    if (found == NONE)
+        return false;
+    bool again = found == CASED ? test->cased : found == test->how;
+    bool clashes = found == CASED ? test->how == EXISTS || (test->how >= GT && test->how <= LTE)
+                   : test->cased  ? found == EXISTS || (found >= GT && found <= LTE)
+                                  : false;
+    if (again)
+        cw_yaml_error(compiler->source, test->key, at, "%s stands here twice", modifiers[found]);
+    else if (clashes || (found != CASED && test->how != NONE))
+        cw_yaml_error(compiler->source, test->key, at, "%s and %s do not go together",
+                      test->how != NONE ? modifiers[test->how] : "cased", modifiers[found]);
+    else if (test->path != NULL && unfit(found, test->path) != NULL)
+        cw_yaml_error(compiler->source, test->key, at, "%.*s is %s", CW_STR_ARG(test->path->text),
+                      unfit(found, test->path));
+    else {
+        if (found == CASED)
+            test->cased = true;
+        else
+            test->how = found;
+        return true;
     }
     return false;
 }
-
-/* A whole number without the zeros and signs that could mean something else. */
-static bool is_whole(cw_str text)
-{
-    size_t at = text.len > 1 && text.ptr[0] == '-';
-    if (at == text.len || text.len - at > 18 || (text.ptr[at] == '0' && text.len != 1))
-        return false;
-    for (; at < text.len; at++) {
-        if (text.ptr[at] < '0' || text.ptr[at] > '9')
-            return false;
-    }
-    return true;
-}
-
-/* "RO:123": an issuing country, a colon, a value. */
-static bool has_issuer(cw_str text)
-{
-    const char *colon = text.len != 0 ? memchr(text.ptr, ':', text.len) : NULL;
-    return colon != NULL && colon != text.ptr && colon + 1 < text.ptr + text.len;
-}
-
-/* The value as the path's values are compared: by the schema's type, not by its looks. */
-static bool read_value(struct compiler *compiler, const struct cw_path *path,
-                       const struct cw_yaml *node, cw_str *out)
-{
-    struct cw_source *source = compiler->source;
-    struct cw_arena *arena = compiler->loader->arena;
-    const char *shown = cw_quote(arena, node->text);
-    int64_t time;
-    if (is_null_word(node)) {
-        cw_yaml_error(source, node, 0,
-                      "expected a value: to ask for a missing field write %.*s|exists: false; the "
-                      "text itself needs quotes",
-                      CW_STR_ARG(path->text));
-        return false;
-    }
-    switch (cw_path_value(path)) {
-    case CW_VALUE_LONG:
-        if (is_whole(node->text)) {
-            *out = node->text;
-            return true;
-        }
-        cw_yaml_error(source, node, 0, "expected a whole number such as 12 (%.*s is one), found %s",
-                      CW_STR_ARG(path->text), shown);
-        return false;
-    case CW_VALUE_BOOLEAN:
-        if (cw_str_is(node->text, "true") || cw_str_is(node->text, "false")) {
-            *out = cw_cstr(cw_str_is(node->text, "true") ? "1" : "0");
-            return true;
-        }
-        cw_yaml_error(source, node, 0, "expected true or false (%.*s is one of them), found %s",
-                      CW_STR_ARG(path->text), shown);
-        return false;
-    case CW_VALUE_TIME:
-        if (cw_time_parse(node->text, &time)) {
-            *out = cw_arena_printf(arena, "%" PRId64, time);
-            return true;
-        }
-        cw_yaml_error(source, node, 0,
-                      "expected a time such as 2020-01-31T12:00:00Z (%.*s is one), found %s",
-                      CW_STR_ARG(path->text), shown);
-        return false;
-    case CW_VALUE_IDENTIFIER:
-        if (!unescape(compiler, node, out))
-            return false;
-        if (cw_path_is_scoped(path) && !has_issuer(*out)) {
-            cw_yaml_error(
-                source, node, 0,
-                "ambiguous: a %.*s is told apart by who issued it: expected RO:123, found "
-                "%s",
-                CW_STR_ARG(path->id_kind), shown);
-            return false;
-        }
-        *out = cw_fold(*out, CW_FOLD_TEXT, arena);
-        return true;
-    case CW_VALUE_NAME:
-        if (!unescape(compiler, node, out))
-            return false;
-        *out = cw_fold(*out, CW_FOLD_NAME, arena);
-        return true;
-    case CW_VALUE_TEXT:
-    case CW_VALUE_REAL:
-    case CW_VALUE_ENTITY:
-    default:
-        if (!unescape(compiler, node, out))
-            return false;
-        *out = cw_fold(*out, CW_FOLD_TEXT, arena);
-        return true;
-    }
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-    return cw_str_cmp(*(const cw_str *)a, *(const cw_str *)b);
-}
-
-static void compile_equals(struct compiler *compiler, const struct cw_path *path,
-                           const struct cw_yaml *value, struct code *code)
-{
-    bool is_list = value->kind == CW_YAML_LIST;
-    if (is_list && value->count == 0) {
-        cw_yaml_error(compiler->source, value, 0, "expected at least one value");
-        return;
-    }
-    size_t max = is_list ? value->count : 1;
-    cw_str *texts = cw_arena_alloc(compiler->loader->arena, max * sizeof(*texts));
-    size_t count = 0;
-    for (const struct cw_yaml *node = is_list ? value->first : value; node != NULL;
-         node = is_list ? node->next : NULL) {
-        if (node->kind == CW_YAML_BAD)
-            continue;
-        if (node->kind != CW_YAML_TEXT) {
-            cw_yaml_error(compiler->source, node, 0, "expected a value, found a %s",
-                          node->kind == CW_YAML_LIST ? "list" : "map");
-            continue;
-        }
-        count += read_value(compiler, path, node, &texts[count]);
-    }
-    if (count != 0)
-        qsort(texts, count, sizeof(*texts), compare_texts);
-    emit(compiler, code,
-         (struct cw_instruction){
-             .op = CW_OP_EQUALS, .path = path, .texts = texts, .text_count = count });
-}
-
-static void compile_exists(struct compiler *compiler, const struct cw_path *path,
-                           const struct cw_yaml *value, struct code *code)
-{
-    if (value->kind == CW_YAML_BAD)
-        return;
-    bool wanted = value->kind == CW_YAML_TEXT && cw_str_is(value->text, "true");
-    if (!wanted && !(value->kind == CW_YAML_TEXT && cw_str_is(value->text, "false"))) {
-        cw_yaml_error(compiler->source, value, 0, "expected true or false behind exists");
-        return;
-    }
-    emit(compiler, code,
-         (struct cw_instruction){ .op = CW_OP_EXISTS, .path = path, .argument = wanted });
-}
-
-/* ---- one test: path, modifier, value ---- */
 
 static const struct cw_path *read_path(struct compiler *compiler, const struct cw_yaml *key,
                                        cw_str text)
@@ -253,71 +156,235 @@ static const struct cw_path *read_path(struct compiler *compiler, const struct c
     return path;
 }
 
-static void compile_test(struct compiler *compiler, const struct cw_yaml *value, struct code *code)
+/* "path|modifier|modifier". False: noted, and no more can be said of the value. */
+static bool read_key(struct compiler *compiler, const struct cw_yaml *key, struct test *out)
 {
-    static const char *const modifiers[] = { "exists" };
-    const struct cw_yaml *key = value->key;
-    const char *bar = key->text.len != 0 ? memchr(key->text.ptr, '|', key->text.len) : NULL;
-    size_t path_len = bar != NULL ? (size_t)(bar - key->text.ptr) : key->text.len;
-    const struct cw_path *path = read_path(compiler, key, (cw_str){ key->text.ptr, path_len });
-    if (bar != NULL) {
-        cw_str modifier = { bar + 1, key->text.len - path_len - 1 };
-        if (!cw_str_is(modifier, "exists")) {
-            const char *nearest = cw_nearest(modifier, modifiers, 1);
-            cw_yaml_error(
-                compiler->source, key, path_len + 1, "unknown modifier %s: %s \"exists\"%s",
-                cw_quote(compiler->loader->arena, modifier),
-                nearest != NULL ? "did you mean" : "there is", nearest != NULL ? "?" : "");
-            return;
-        }
-        if (path != NULL)
-            compile_exists(compiler, path, value, code);
-        return;
+    cw_str text = key->text;
+    const char *bar = text.len != 0 ? memchr(text.ptr, '|', text.len) : NULL;
+    size_t end = bar != NULL ? (size_t)(bar - text.ptr) : text.len;
+    *out = (struct test){ .key = key, .how = NONE };
+    out->path = read_path(compiler, key, (cw_str){ text.ptr, end });
+    bool good = out->path != NULL;
+    while (end < text.len) {
+        size_t at = end + 1;
+        bar = at < text.len ? memchr(text.ptr + at, '|', text.len - at) : NULL;
+        end = bar != NULL ? (size_t)(bar - text.ptr) : text.len;
+        good = read_modifier(compiler, out, at, (cw_str){ text.ptr + at, end - at }) && good;
     }
-    if (path == NULL)
-        return;
-    if (cw_path_value(path) == CW_VALUE_REAL) {
-        cw_yaml_error(compiler->source, key, 0,
-                      "%.*s is a fraction, which is never equal for certain: only |exists asks "
-                      "for it",
-                      CW_STR_ARG(path->text));
-        return;
+    if (good && out->how == NONE && unfit(NONE, out->path) != NULL) {
+        cw_yaml_error(compiler->source, key, 0, "%.*s is %s", CW_STR_ARG(out->path->text),
+                      unfit(NONE, out->path));
+        return false;
     }
-    compile_equals(compiler, path, value, code);
+    return good;
+}
+
+/* ---- values ---- */
+
+static bool is_null_word(const struct cw_yaml *node)
+{
+    static const char *const words[] = { "", "~", "null", "Null", "NULL" };
+    for (size_t i = 0; node->plain && i < COUNT(words); i++) {
+        if (cw_str_is(node->text, words[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool read_value(struct compiler *compiler, const struct test *test,
+                       const struct cw_yaml *node, struct cw_constant *out)
+{
+    static const enum cw_shape shapes[] = { CW_SHAPE_CONTAINS, CW_SHAPE_STARTS, CW_SHAPE_ENDS };
+    struct cw_source *source = compiler->source;
+    if (node->kind == CW_YAML_BAD)
+        return false;
+    if (node->kind != CW_YAML_TEXT) {
+        cw_yaml_error(source, node, 0, "expected a value, found a %s",
+                      node->kind == CW_YAML_LIST ? "list" : "map");
+        return false;
+    }
+    if (is_null_word(node)) {
+        cw_yaml_error(source, node, 0,
+                      "expected a value: to ask for a missing field write %.*s|exists: false; the "
+                      "text itself needs quotes",
+                      CW_STR_ARG(test->path->text));
+        return false;
+    }
+    size_t offset;
+    const char *fault;
+    enum cw_shape shape = test->how <= ENDSWITH ? shapes[test->how] : CW_SHAPE_WHOLE;
+    if (cw_value_read(compiler->loader->arena, test->path, node->text, false, test->cased, shape,
+                      out, &offset, &fault))
+        return true;
+    cw_yaml_error(source, node, offset, "%s", fault);
+    return false;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return cw_str_cmp(*(const cw_str *)a, *(const cw_str *)b);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The values of one test as they are gathered: each kind becomes one instruction. */
+struct values {
+    cw_str *texts;
+    size_t text_count;
+    cw_str *patterns;
+    size_t pattern_count;
+    int64_t *numbers;
+    size_t number_count;
+};
+
+static struct cw_instruction within(enum modifier how, const struct cw_path *path, int64_t number)
+{
+    struct cw_instruction test = { .op = CW_OP_WITHIN, .path = path };
+    bool above = how == GT || how == GTE;
+    test.low = above ? number + (how == GT) : INT64_MIN; /* never near the ends of the type */
+    test.high = above ? INT64_MAX : number - (how == LT);
+    return test;
+}
+
+static struct cw_node *of_values(struct cw_arena *arena, const struct test *test,
+                                 const struct values *values)
+{
+    struct cw_node *node = NULL;
+    struct cw_instruction one = { .path = test->path, .cased = test->cased };
+    for (size_t i = 0; test->how >= GT && test->how <= LTE && i < values->number_count; i++) {
+        struct cw_instruction order = within(test->how, test->path, values->numbers[i]);
+        node = cw_node_join(arena, CW_NODE_OR, node, i > 1, cw_node_test(arena, &order));
+    }
+    if (node != NULL)
+        return node;
+    if (values->number_count != 0) {
+        one.op = CW_OP_AMONG;
+        one.numbers = values->numbers;
+        one.number_count = values->number_count;
+        qsort(values->numbers, values->number_count, sizeof(*values->numbers), by_number);
+        return cw_node_test(arena, &one);
+    }
+    if (values->text_count != 0) {
+        one.op = CW_OP_EQUALS;
+        one.texts = values->texts;
+        one.text_count = values->text_count;
+        qsort(values->texts, values->text_count, sizeof(*values->texts), by_text);
+        node = cw_node_test(arena, &one);
+    }
+    if (values->pattern_count != 0) {
+        one.op = CW_OP_LIKE;
+        one.texts = values->patterns;
+        one.text_count = values->pattern_count;
+        qsort(values->patterns, values->pattern_count, sizeof(*values->patterns), by_text);
+        node = cw_node_join(arena, CW_NODE_OR, node, false, cw_node_test(arena, &one));
+    }
+    return node;
+}
+
+static struct cw_node *compile_lists(struct compiler *compiler, const struct test *test,
+                                     const struct cw_yaml *value)
+{
+    struct cw_arena *arena = compiler->loader->arena;
+    bool is_list = value->kind == CW_YAML_LIST;
+    struct cw_node *node = NULL;
+    size_t joined = 0;
+    for (const struct cw_yaml *name = is_list ? value->first : value; name != NULL;
+         name = is_list ? name->next : NULL) {
+        struct cw_instruction one = { .path = test->path, .cased = test->cased };
+        if (cw_list_read(compiler->loader, compiler->source, name, &one))
+            node = cw_node_join(arena, CW_NODE_OR, node, joined++ > 1, cw_node_test(arena, &one));
+    }
+    return node;
+}
+
+static struct cw_node *compile_values(struct compiler *compiler, const struct test *test,
+                                      const struct cw_yaml *value)
+{
+    struct cw_arena *arena = compiler->loader->arena;
+    bool is_list = value->kind == CW_YAML_LIST;
+    if (is_list && value->count == 0) {
+        cw_yaml_error(compiler->source, value, 0, "expected at least one value");
+        return NULL;
+    }
+    if (test->how == IN_LIST)
+        return compile_lists(compiler, test, value);
+    size_t max = is_list ? value->count : 1;
+    struct values values = { 0 };
+    bool numbers = cw_value_is_number(test->path);
+    values.numbers = cw_arena_alloc(arena, (numbers ? max : 0) * sizeof(*values.numbers));
+    values.texts = cw_arena_alloc(arena, (numbers ? 0 : max) * sizeof(*values.texts));
+    values.patterns = cw_arena_alloc(arena, (numbers ? 0 : max) * sizeof(*values.patterns));
+    for (const struct cw_yaml *node = is_list ? value->first : value; node != NULL;
+         node = is_list ? node->next : NULL) {
+        struct cw_constant constant;
+        if (!read_value(compiler, test, node, &constant))
+            continue;
+        if (numbers)
+            values.numbers[values.number_count++] = constant.number;
+        else if (constant.is_pattern)
+            values.patterns[values.pattern_count++] = constant.text;
+        else
+            values.texts[values.text_count++] = constant.text;
+    }
+    return of_values(arena, test, &values);
+}
+
+static struct cw_node *compile_exists(struct compiler *compiler, const struct cw_path *path,
+                                      const struct cw_yaml *value)
+{
+    if (value->kind == CW_YAML_BAD)
+        return NULL;
+    bool wanted = value->kind == CW_YAML_TEXT && cw_str_is(value->text, "true");
+    if (!wanted && !(value->kind == CW_YAML_TEXT && cw_str_is(value->text, "false"))) {
+        cw_yaml_error(compiler->source, value, 0, "expected true or false behind exists");
+        return NULL;
+    }
+    struct cw_arena *arena = compiler->loader->arena;
+    struct cw_instruction test = { .op = CW_OP_EXISTS, .path = path };
+    struct cw_node *node = cw_node_test(arena, &test);
+    return wanted ? node : cw_node_not(arena, node);
 }
 
 /* ---- selections: a map is all of its tests, a list of maps any of them ---- */
 
-static void compile_map(struct compiler *compiler, const struct cw_yaml *map, struct code *code)
+/* NULL, here and below: a mistake was noted. */
+static struct cw_node *compile_map(struct compiler *compiler, const struct cw_yaml *map)
 {
     if (map->count == 0) {
         cw_yaml_error(compiler->source, map, 0, "expected at least one test: {path: value}");
-        return;
+        return NULL;
     }
-    bool first = true;
+    struct cw_node *node = NULL;
+    size_t joined = 0;
     for (const struct cw_yaml *item = map->first; item != NULL; item = item->next) {
-        compile_test(compiler, item, code);
-        if (!first)
-            emit(compiler, code, (struct cw_instruction){ .op = CW_OP_AND });
-        first = false;
+        struct test test;
+        if (!read_key(compiler, item->key, &test))
+            continue;
+        struct cw_node *child = test.how == EXISTS ? compile_exists(compiler, test.path, item)
+                                                   : compile_values(compiler, &test, item);
+        node = cw_node_join(compiler->loader->arena, CW_NODE_AND, node, joined++ > 1, child);
     }
+    return node;
 }
 
-static void compile_selection(struct compiler *compiler, const struct cw_yaml *node,
-                              struct code *code)
+static struct cw_node *compile_selection(struct compiler *compiler, const struct cw_yaml *node)
 {
     if (node->kind == CW_YAML_BAD)
-        return;
-    if (node->kind == CW_YAML_MAP) {
-        compile_map(compiler, node, code);
-        return;
-    }
+        return NULL;
+    if (node->kind == CW_YAML_MAP)
+        return compile_map(compiler, node);
     if (node->kind != CW_YAML_LIST || node->count == 0) {
         cw_yaml_error(compiler->source, node, 0,
                       "expected a map of tests {path: value}, or a list of such maps");
-        return;
+        return NULL;
     }
-    bool first = true;
+    struct cw_node *any = NULL;
+    size_t joined = 0;
     for (const struct cw_yaml *item = node->first; item != NULL; item = item->next) {
         if (item->kind == CW_YAML_BAD)
             continue;
@@ -327,27 +394,37 @@ static void compile_selection(struct compiler *compiler, const struct cw_yaml *n
                           "known here");
             continue;
         }
-        compile_map(compiler, item, code);
-        if (!first)
-            emit(compiler, code, (struct cw_instruction){ .op = CW_OP_OR });
-        first = false;
+        struct cw_node *child = compile_map(compiler, item);
+        any = cw_node_join(compiler->loader->arena, CW_NODE_OR, any, joined++ > 1, child);
     }
+    return any;
 }
 
-/* Each name's code in place of the name. */
-static void expand(struct compiler *compiler, const struct cw_condition *condition,
-                   const struct code *codes, struct code *out)
+/* Each name's tree in place of the name. Only nodes made here are added to. */
+static struct cw_node *expand(struct compiler *compiler, const struct cw_condition *condition,
+                              struct cw_node *const *nodes)
 {
-    for (size_t i = 0; i < condition->count && !out->full; i++) {
+    struct cw_arena *arena = compiler->loader->arena;
+    struct entry {
+        struct cw_node *node;
+        bool own;
+    } *stack = cw_arena_alloc(arena, (condition->count + 1) * sizeof(*stack));
+    size_t depth = 0;
+    for (size_t i = 0; i < condition->count; i++) {
         const struct cw_term *term = &condition->terms[i];
-        if (term->op != CW_OP_CONST) {
-            emit(compiler, out, (struct cw_instruction){ .op = term->op });
-            continue;
+        if (term->op == CW_TERM_NAME) {
+            stack[depth++] = (struct entry){ nodes[term->name], false };
+        } else if (term->op == CW_TERM_NOT) {
+            stack[depth - 1] = (struct entry){ cw_node_not(arena, stack[depth - 1].node), true };
+        } else {
+            struct entry *left = &stack[depth - 2];
+            depth--;
+            left->node = cw_node_join(arena, term->op == CW_TERM_AND ? CW_NODE_AND : CW_NODE_OR,
+                                      left->node, left->own, stack[depth].node);
+            left->own = true;
         }
-        const struct code *code = &codes[term->name];
-        for (size_t j = 0; j < code->count; j++)
-            emit(compiler, out, code->items[j]);
     }
+    return stack[0].node;
 }
 
 static void check_name(struct compiler *compiler, const struct cw_yaml *key)
@@ -374,43 +451,44 @@ static void compile_detection(struct compiler *compiler, const struct cw_yaml *d
 {
     struct cw_source *source = compiler->source;
     struct cw_arena *arena = compiler->loader->arena;
-    struct code *codes = cw_arena_alloc(arena, (detection->count + 1) * sizeof(*codes));
+    struct cw_node **nodes = cw_arena_alloc(arena, (detection->count + 1) * sizeof(*nodes));
     const char **names = cw_arena_alloc(arena, (detection->count + 1) * sizeof(*names));
     bool *used = cw_arena_alloc(arena, (detection->count + 1) * sizeof(*used));
     const struct cw_yaml **keys = cw_arena_alloc(arena, (detection->count + 1) * sizeof(*keys));
     size_t count = 0;
+    size_t before = source->finding_count;
     for (const struct cw_yaml *item = detection->first; item != NULL; item = item->next) {
         if (cw_str_is(item->key->text, "condition"))
             continue;
         check_name(compiler, item->key);
-        compile_selection(compiler, item, &codes[count]);
+        nodes[count] = compile_selection(compiler, item);
         names[count] = item->key->text.ptr; /* copied with a NUL behind */
         keys[count++] = item->key;
     }
+    bool good = source->finding_count == before;
     const struct cw_yaml *condition = cw_yaml_get(detection, "condition");
     if (condition == NULL) {
         cw_yaml_error(source, detection, 0,
                       "expected a condition: which of the selections must hold");
         return;
     }
-    if (!cw_is_text(source, condition, "the condition"))
-        return;
-    size_t before = source->finding_count;
     struct cw_condition parsed;
     if (!cw_condition_parse(source, condition, names, count, used, &parsed))
         return;
-    for (size_t i = 0; i < count && source->finding_count == before; i++) {
-        if (!used[i])
-            cw_yaml_error(source, keys[i], 0, "%s is not in the condition",
-                          cw_quote(arena, keys[i]->text));
+    for (size_t i = 0; i < count; i++) {
+        if (used[i])
+            continue;
+        good = false;
+        cw_yaml_error(source, keys[i], 0, "%s is not in the condition",
+                      cw_quote(arena, keys[i]->text));
     }
-    struct code code = { 0 };
-    expand(compiler, &parsed, codes, &code);
-    if (code.full)
+    struct cw_node *root = good ? expand(compiler, &parsed, nodes) : NULL;
+    if (root == NULL)
+        return; /* noted */
+    cw_node_settle(root);
+    if (!cw_node_code(arena, root, selection))
         cw_yaml_error(source, condition, 0, "the condition comes to more than %d steps",
                       CW_SELECTION_CODE);
-    selection->code = code.items;
-    selection->code_len = code.count;
 }
 
 static const struct cw_type *read_type(struct compiler *compiler, const struct cw_yaml *root)
@@ -447,19 +525,14 @@ void cw_detection_compile(struct cw_loader *loader, struct cw_document *document
     struct cw_source *source = document->source;
     struct compiler compiler = { .loader = loader, .source = source };
     const struct cw_yaml *root = document->root;
-    const struct cw_yaml *level = cw_yaml_get(root, "level");
-    if (level != NULL)
-        cw_yaml_error(
-            source, level->key, 0,
-            "a detection does not alert by itself: a correlation must raise the alert, and "
-            "the level belongs there");
-    const char *known[sizeof(detection_keys) / sizeof(detection_keys[0]) + 1];
-    memcpy(known, detection_keys, sizeof(detection_keys));
-    size_t known_count = sizeof(detection_keys) / sizeof(detection_keys[0]);
-    if (level != NULL)
-        known[known_count++] = "level"; /* said already */
-    cw_check_keys(source, root, "a detection", known, known_count);
-    if (cw_yaml_get(root, "name") == NULL && cw_yaml_get(root, "id") == NULL)
+    size_t known = sizeof(detection_keys) / sizeof(detection_keys[0]);
+    cw_check_keys(source, root, "a detection", detection_keys, known);
+    const struct cw_yaml *crosswatch = cw_yaml_get(root, "crosswatch");
+    if (crosswatch != NULL && !document->alerts)
+        cw_yaml_error(source, crosswatch->key, 0,
+                      "crosswatch is for what alerts, a correlation or a detection with a level: "
+                      "this one only selects");
+    if (cw_yaml_get(root, "name") == NULL && cw_yaml_get(root, "id") == NULL && !document->alerts)
         cw_yaml_error(source, root, 0,
                       "expected a name (or an id), by which correlations call this detection");
     compiler.type = read_type(&compiler, root);

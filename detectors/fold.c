@@ -29,9 +29,11 @@ static cw_str lower_ascii(cw_str text, struct cw_arena *arena)
     return (cw_str){ copy, text.len };
 }
 
-static cw_str lower_unicode(cw_str text, enum cw_fold how, struct cw_arena *arena)
+static cw_str map_unicode(cw_str text, enum cw_fold how, struct cw_arena *arena)
 {
-    int options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
+    int options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    if (how != CW_FOLD_CASED)
+        options |= UTF8PROC_CASEFOLD;
     if (how == CW_FOLD_NAME)
         options |= UTF8PROC_COMPAT;
     utf8proc_uint8_t *mapped = NULL;
@@ -65,7 +67,9 @@ static cw_str single_spaces(cw_str text, struct cw_arena *arena)
 cw_str cw_fold(cw_str text, enum cw_fold how, struct cw_arena *arena)
 {
     cw_str folded = text;
-    if (!is_plain(text))
-        folded = is_ascii(text) ? lower_ascii(text, arena) : lower_unicode(text, how, arena);
+    if (!is_ascii(text))
+        folded = map_unicode(text, how, arena);
+    else if (how != CW_FOLD_CASED && !is_plain(text))
+        folded = lower_ascii(text, arena);
     return how == CW_FOLD_NAME ? single_spaces(folded, arena) : folded;
 }

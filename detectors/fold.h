@@ -5,8 +5,9 @@
 #include "operators/runtime/arena.h"
 
 enum cw_fold {
-    CW_FOLD_TEXT, /* case folded, composed (NFC) */
-    CW_FOLD_NAME  /* as ingest folds names, but for their titles: NFKC, single spaces */
+    CW_FOLD_TEXT,  /* case folded, composed (NFC) */
+    CW_FOLD_CASED, /* composed only */
+    CW_FOLD_NAME   /* as ingest folds names, but for their titles: NFKC, single spaces */
 };
 
 /** Points into `text` where folding changes nothing, else into the arena. */

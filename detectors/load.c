@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
 
@@ -88,6 +89,36 @@ void cw_check_keys(struct cw_source *source, const struct cw_yaml *map, const ch
         bool found = false;
         for (size_t i = 0; i < count && !found; i++)
             found = cw_str_is(item->key->text, known[i]);
+        if (found)
+            continue;
+        cw_str what = cw_arena_printf(source->arena, "key of %s,", where);
+        cw_unknown(source, item->key, what.ptr, known, count);
+    }
+}
+
+void cw_check_keys_but(struct cw_source *source, const struct cw_yaml *map, const char *where,
+                       const char *const *known, size_t count, const char *const *later,
+                       size_t later_count)
+{
+    const char *all[64];
+    CW_CHECK(count + later_count <= COUNT(all));
+    memcpy(all, known, count * sizeof(*all));
+    memcpy(all + count, later, later_count * sizeof(*all));
+    for (size_t i = 0; i < later_count; i++) {
+        const struct cw_yaml *item = cw_yaml_get(map, later[i]);
+        if (item == NULL)
+            continue;
+        struct cw_buf list = { 0 };
+        for (size_t j = 0; j < count; j++)
+            cw_buf_printf(&list, "%s%s", j != 0 ? ", " : "", known[j]);
+        cw_yaml_error(source, item->key, 0, "%s is not supported in %s: there %s %.*s", later[i],
+                      where, count == 1 ? "is" : "are", (int)list.len, (const char *)list.data);
+        cw_buf_done(&list);
+    }
+    for (const struct cw_yaml *item = map->first; item != NULL; item = item->next) {
+        bool found = false;
+        for (size_t i = 0; i < count + later_count && !found; i++)
+            found = cw_str_is(item->key->text, all[i]);
         if (found)
             continue;
         cw_str what = cw_arena_printf(source->arena, "key of %s,", where);
@@ -217,6 +248,7 @@ static bool classify(struct cw_document *document)
     const struct cw_yaml *detection = cw_yaml_get(root, kinds[0]);
     const struct cw_yaml *correlation = cw_yaml_get(root, kinds[1]);
     document->is_correlation = correlation != NULL;
+    document->alerts = document->is_correlation || cw_yaml_get(root, "level") != NULL;
     if (detection != NULL && correlation != NULL) {
         cw_yaml_error(source, correlation->key, 0,
                       "a document is a detection or a correlation, not both: put --- between them");
@@ -335,13 +367,22 @@ static int by_id(const void *a, const void *b)
     return cw_str_cmp(((const struct cw_rule *)a)->id, ((const struct cw_rule *)b)->id);
 }
 
+static size_t count_findings(const struct cw_loader *loader)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < loader->source_count; i++)
+        count += loader->sources[i]->finding_count;
+    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
+        count += list->source->finding_count;
+    return count;
+}
+
 static void compile(struct cw_loader *loader, struct cw_rules *rules)
 {
     for (size_t i = 0; i < loader->document_count; i++) {
-        if (loader->documents[i].is_correlation)
-            rules->count++;
-        else
-            rules->selection_count++;
+        const struct cw_document *document = &loader->documents[i];
+        rules->count += document->alerts;
+        rules->selection_count += !document->is_correlation;
     }
     rules->selections =
         cw_arena_alloc(rules->arena, rules->selection_count * sizeof(*rules->selections));
@@ -357,10 +398,17 @@ static void compile(struct cw_loader *loader, struct cw_rules *rules)
                 document->name != NULL ? document->name->text : document->id->text;
         cw_detection_compile(loader, document);
     }
-    at = 0;
+    rules->count = 0;
     for (size_t i = 0; i < loader->document_count; i++) {
-        if (loader->documents[i].is_correlation)
-            cw_correlation_compile(loader, &loader->documents[i], &rules->rules[at++]);
+        const struct cw_document *document = &loader->documents[i];
+        if (!document->alerts)
+            continue;
+        struct cw_rule *rule = &rules->rules[rules->count];
+        bool on = document->is_correlation ? cw_correlation_compile(loader, document, rule)
+                                           : cw_detection_rule(loader, document, rule);
+        if (count_findings(loader) == 0)
+            cw_rule_digest(loader, document, rule);
+        rules->count += on;
     }
     if (rules->count != 0)
         qsort(rules->rules, rules->count, sizeof(*rules->rules), by_id);
@@ -388,17 +436,19 @@ static struct cw_rules *make(struct cw_loader *loader, struct cw_buf *errors)
     gather_documents(loader, roots);
     gather_names(loader);
     compile(loader, rules);
-    size_t findings = 0;
-    for (size_t i = 0; i < loader->source_count; i++)
-        findings += loader->sources[i]->finding_count;
+    size_t findings = count_findings(loader);
     if (findings == 0 && loader->document_count == 0 && loader->source_count != 0) {
         cw_source_error(loader->sources[0], 0, 0, "no rule here: expected at least one document");
         findings++;
     }
-    if (findings == 0)
+    if (findings == 0) {
+        cw_rules_digest(loader, rules);
         return rules;
+    }
     for (size_t i = 0; i < loader->source_count; i++)
         cw_source_report(loader->sources[i], errors);
+    for (const struct cw_list_file *list = loader->list_files; list != NULL; list = list->next)
+        cw_source_report(list->source, errors);
     cw_arena_free(arena);
     return NULL;
 }
@@ -422,8 +472,7 @@ struct cw_rules *cw_rules_parse(const char *name, cw_str text, struct cw_buf *er
     return make(&loader, errors);
 }
 
-/* At most a byte more than a rule file may have: cw_yaml_read says that it is too large. */
-static void read_file(struct cw_source *source)
+void cw_source_read(struct cw_source *source, size_t max)
 {
     int fd = open(source->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
@@ -435,7 +484,7 @@ static void read_file(struct cw_source *source)
         source->cut = true;
     } else {
         struct cw_buf text = { 0 };
-        while (text.len <= CW_YAML_SIZE_MAX) {
+        while (text.len <= max) {
             ssize_t got = read(fd, cw_buf_reserve(&text, 65536), 65536);
             if (got < 0 && errno == EINTR)
                 continue;
@@ -447,7 +496,7 @@ static void read_file(struct cw_source *source)
                 break;
             text.len += (size_t)got;
         }
-        source->text = cw_arena_copy(source->arena, text.data, text.len);
+        source->text = cw_arena_copy(source->arena, text.data, text.len > max ? max + 1 : text.len);
         cw_buf_done(&text);
     }
     if (fd >= 0)
@@ -499,7 +548,12 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
     loader.sources =
         cw_arena_alloc(loader.arena, (size_t)(count > 0 ? count : 1) * sizeof(struct cw_source *));
     if (!is_directory) {
-        read_file(add_source(&loader, path));
+        cw_source_read(add_source(&loader, path), CW_YAML_SIZE_MAX);
+        const char *slash = strrchr(path, '/');
+        loader.lists =
+            slash == NULL
+                ? "lists"
+                : cw_arena_printf(loader.arena, "%.*s/lists", (int)(slash - path), path).ptr;
     } else if (count <= 0) {
         struct cw_source *source = add_source(&loader, path);
         if (count < 0)
@@ -508,11 +562,13 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
             cw_source_error(source, 0, 0, "no rule file here: expected *.yaml or *.yml");
         source->cut = true;
     }
+    size_t len = strlen(path);
+    const char *slash = len != 0 && path[len - 1] == '/' ? "" : "/";
+    if (is_directory)
+        loader.lists = cw_arena_printf(loader.arena, "%s%slists", path, slash).ptr;
     for (ssize_t i = 0; i < count; i++) {
-        size_t len = strlen(path);
-        const char *slash = len != 0 && path[len - 1] == '/' ? "" : "/";
         cw_str full = cw_arena_printf(loader.arena, "%s%s%s", path, slash, names[i]);
-        read_file(add_source(&loader, full.ptr));
+        cw_source_read(add_source(&loader, full.ptr), CW_YAML_SIZE_MAX);
         free(names[i]);
     }
     free(names);
@@ -535,6 +591,8 @@ struct cw_id cw_rules_hash(const struct cw_rules *rules, const struct cw_secret 
     struct cw_buf buf = { 0 };
     cw_enc_str(&buf, cw_cstr("rules"));
     cw_enc_str(&buf, rules->text);
+    if (rules->lists.len != 0)
+        cw_enc_str(&buf, rules->lists);
     struct cw_id id = cw_id_leaving(secret, &buf);
     cw_buf_done(&buf);
     return id;

@@ -164,13 +164,17 @@ static bool parse_id(struct parse *parse, size_t at)
 {
     cw_str kind = { parse->text.ptr + at, parse->text.len - at };
     const struct id_kind *known = id_kind_by_name(kind);
+    if (cw_str_is(kind, "any")) {
+        parse->path->what = CW_WHAT_KEY;
+        return true;
+    }
     if (known == NULL) {
-        const char *names[ID_KIND_COUNT];
+        const char *names[ID_KIND_COUNT + 1] = { "any" };
         for (size_t i = 0; i < ID_KIND_COUNT; i++)
-            names[i] = id_kinds[i].name;
+            names[i + 1] = id_kinds[i].name;
         cw_str what = cw_arena_printf(parse->arena, "unknown kind of identifier %s",
                                       cw_quote(parse->arena, kind));
-        return fail_nearest(parse, at, what, kind, names, ID_KIND_COUNT);
+        return fail_nearest(parse, at, what, kind, names, ID_KIND_COUNT + 1);
     }
     if (known->of_objects && parse->path->scope == CW_PATH_PARTY)
         return fail(parse, 0,
@@ -386,110 +390,89 @@ cw_str cw_found_text(const struct cw_found *found, struct cw_arena *arena)
 
 /* ---- values ---- */
 
-struct finder {
-    struct cw_arena *arena;
-    struct cw_found *items;
-    size_t count;
-    size_t cap;
-};
-
-static struct cw_found *add(struct finder *finder, uint16_t part)
+static bool found_text(cw_str text, struct cw_found *out)
 {
-    if (finder->count == finder->cap) {
-        size_t cap = finder->cap != 0 ? 2 * finder->cap : 4;
-        struct cw_found *items = cw_arena_alloc(finder->arena, cap * sizeof(*items));
-        if (finder->count != 0)
-            memcpy(items, finder->items, finder->count * sizeof(*items));
-        finder->items = items;
-        finder->cap = cap;
+    out->text = text;
+    return text.ptr != NULL;
+}
+
+static bool found_number(int64_t number, struct cw_found *out)
+{
+    out->number = number;
+    return true;
+}
+
+/* The list's next text that is there. */
+static bool next_text(struct cw_path_cursor *cursor, const cw_str *texts, size_t count,
+                      struct cw_found *out)
+{
+    while (cursor->at < count) {
+        if (found_text(texts[cursor->at++], out))
+            return true;
     }
-    struct cw_found *found = &finder->items[finder->count++];
-    *found = (struct cw_found){ .part = part };
-    return found;
+    return false;
 }
 
-static void add_text(struct finder *finder, uint16_t part, cw_str text)
+static bool next_envelope(struct cw_path_cursor *cursor, struct cw_found *out)
 {
-    if (text.ptr != NULL)
-        add(finder, part)->text = text;
-}
-
-static void add_texts(struct finder *finder, uint16_t part, const cw_str *texts, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        add_text(finder, part, texts[i]);
-}
-
-static void add_number(struct finder *finder, int64_t number)
-{
-    struct cw_found *found = add(finder, 0);
-    found->number = number;
-    found->text = cw_arena_printf(finder->arena, "%" PRId64, number);
-}
-
-static void find_envelope(struct finder *finder, const struct cw_path *path,
-                          const struct cw_event *event)
-{
-    const struct envelope_field *field = &envelope_fields[path->field];
-    const char *at = (const char *)event + field->offset;
+    const struct envelope_field *field = &envelope_fields[cursor->path->field];
+    const char *at = (const char *)cursor->event + field->offset;
+    if (field->kind == E_LIST)
+        return next_text(
+            cursor, *(cw_str *const *)(const void *)at,
+            *(const size_t *)(const void *)((const char *)cursor->event + field->count_offset),
+            out);
+    if (cursor->at++ != 0)
+        return false;
     switch (field->kind) {
     case E_TEXT:
-        add_text(finder, 0, *(const cw_str *)(const void *)at);
-        break;
-    case E_LIST:
-        add_texts(finder, 0, *(cw_str *const *)(const void *)at,
-                  *(const size_t *)(const void *)((const char *)event + field->count_offset));
-        break;
+        return found_text(*(const cw_str *)(const void *)at, out);
     case E_LONG: /* tz_offset, the one narrow number */
-        add_number(finder, *(const int32_t *)(const void *)at);
-        break;
+        return found_number(*(const int32_t *)(const void *)at, out);
     case E_TIME:
-        add_number(finder, *(const int64_t *)(const void *)at);
-        break;
+        return found_number(*(const int64_t *)(const void *)at, out);
     case E_OPTIONAL_TIME:
-        if (((const struct cw_value *)(const void *)at)->present)
-            add_number(finder, ((const struct cw_value *)(const void *)at)->number);
-        break;
+        return ((const struct cw_value *)(const void *)at)->present &&
+               found_number(((const struct cw_value *)(const void *)at)->number, out);
     case E_OPTIONAL_REAL:
+    case E_LIST:
     default:
-        if (((const struct cw_value *)(const void *)at)->present)
-            add(finder, 0);
-        break;
+        return ((const struct cw_value *)(const void *)at)->present;
     }
 }
 
-static void find_detail(struct finder *finder, const struct cw_path *path,
-                        const struct cw_event *event)
+static bool next_detail(struct cw_path_cursor *cursor, struct cw_found *out)
 {
+    const struct cw_event *event = cursor->event;
     if (event->detail == NULL || event->detail_type == NULL ||
-        event->detail_type->number != path->type)
-        return;
-    const struct cw_value *value = &event->detail[path->field];
+        event->detail_type->number != cursor->path->type)
+        return false;
+    const struct cw_value *value = &event->detail[cursor->path->field];
     if (!value->present)
-        return;
-    switch (event->detail_type->fields[path->field].type) {
+        return false;
+    enum cw_field_type type = event->detail_type->fields[cursor->path->field].type;
+    if (type == CW_FIELD_STRINGS)
+        return next_text(cursor, value->list.items, value->list.count, out);
+    if (cursor->at++ != 0)
+        return false;
+    switch (type) {
     case CW_FIELD_STRING:
-        add_text(finder, 0, value->text);
-        break;
-    case CW_FIELD_STRINGS:
-        add_texts(finder, 0, value->list.items, value->list.count);
-        break;
+        return found_text(value->text, out);
     case CW_FIELD_LONG:
     case CW_FIELD_BOOLEAN:
-        add_number(finder, value->number);
-        break;
+        return found_number(value->number, out);
     case CW_FIELD_DOUBLE: /* it is there; nothing compares it */
+    case CW_FIELD_STRINGS:
     default:
-        add(finder, 0);
-        break;
+        return true;
     }
 }
 
-static void add_ids(struct finder *finder, uint16_t number, const struct cw_part *part,
-                    const struct cw_path *path)
+static bool next_id(struct cw_path_cursor *cursor, const struct cw_part *part, struct cw_found *out)
 {
-    for (size_t i = 0; i < part->id_count; i++) {
-        const struct cw_identifier *id = &part->ids[i];
+    const struct cw_path *path = cursor->path;
+    while (cursor->at < part->id_count) {
+        const struct cw_identifier *id = &part->ids[cursor->at++];
         if (id->fault.ptr != NULL)
             continue;
         if (path->what == CW_WHAT_ID) {
@@ -500,72 +483,185 @@ static void add_ids(struct finder *finder, uint16_t number, const struct cw_part
             if (kind == NULL || !kind->unique)
                 continue;
         }
-        struct cw_found *found = add(finder, number);
-        found->text = id->value;
-        found->issuer = id->issuer;
-        found->kind = id->kind;
+        out->text = id->value;
+        out->issuer = id->issuer;
+        out->kind = id->kind;
+        return true;
     }
+    return false;
 }
 
-static void find_in_part(struct finder *finder, uint16_t number, const struct cw_part *part,
-                         const struct cw_path *path)
+static bool next_in_part(struct cw_path_cursor *cursor, const struct cw_part *part,
+                         struct cw_found *out)
 {
-    CW_CHECK(path->what != CW_WHAT_TEXT && path->what != CW_WHAT_NUMBER);
-    switch (path->what) {
+    enum cw_path_what what = cursor->path->what;
+    CW_CHECK(what != CW_WHAT_TEXT && what != CW_WHAT_NUMBER);
+    switch (what) {
     case CW_WHAT_NAME:
-        for (size_t i = 0; i < part->name_count; i++) {
-            if (part->names[i].folded.len != 0)
-                add_text(finder, number, part->names[i].folded);
+        while (cursor->at < part->name_count) {
+            if (found_text(part->names[cursor->at++].folded, out) && out->text.len != 0)
+                return true;
         }
-        break;
+        return false;
     case CW_WHAT_BIRTH_DATE:
-        add_texts(finder, number, part->birth_dates, part->birth_date_count);
-        break;
+        return next_text(cursor, part->birth_dates, part->birth_date_count, out);
     case CW_WHAT_SEX:
-        add_text(finder, number, part->sex);
-        break;
+        return cursor->at++ == 0 && found_text(part->sex, out);
     case CW_WHAT_NATIONALITY:
-        add_texts(finder, number, part->nationalities, part->nationality_count);
-        break;
+        return next_text(cursor, part->nationalities, part->nationality_count, out);
     case CW_WHAT_KIND:
-        add_text(finder, number, part->kind);
-        break;
+        return cursor->at++ == 0 && found_text(part->kind, out);
     case CW_WHAT_ID:
     case CW_WHAT_KEY:
-        add_ids(finder, number, part, path);
-        break;
+        return next_id(cursor, part, out);
     case CW_WHAT_ENTITY:
     case CW_WHAT_TEXT:
     case CW_WHAT_NUMBER:
     case CW_WHAT_EVENT:
     default:
-        add(finder, number);
-        break;
+        return cursor->at++ == 0;
     }
+}
+
+static bool next_part(struct cw_path_cursor *cursor, struct cw_found *out)
+{
+    const struct cw_event *event = cursor->event;
+    bool of_party = cursor->path->scope == CW_PATH_PARTY;
+    size_t first = of_party ? 0 : event->party_count;
+    size_t end = of_party ? event->party_count : cw_event_part_count(event);
+    for (; first + cursor->part < end; cursor->part++, cursor->at = 0) {
+        const struct cw_part *part = cw_event_part(event, first + cursor->part);
+        if (!cw_str_eq(part->role, cursor->path->role) || !next_in_part(cursor, part, out))
+            continue;
+        out->part = (uint16_t)(first + cursor->part);
+        return true;
+    }
+    return false;
+}
+
+bool cw_path_next(struct cw_path_cursor *cursor, struct cw_found *out)
+{
+    *out = (struct cw_found){ 0 };
+    CW_CHECK(cursor->path->what != CW_WHAT_EVENT);
+    switch (cursor->path->scope) {
+    case CW_PATH_ENVELOPE:
+        return next_envelope(cursor, out);
+    case CW_PATH_DETAIL:
+        return next_detail(cursor, out);
+    case CW_PATH_PARTY:
+    case CW_PATH_OBJECT:
+    default:
+        return next_part(cursor, out);
+    }
+}
+
+static void add(struct cw_arena *arena, struct cw_found **items, size_t *count, size_t *cap,
+                const struct cw_found *found)
+{
+    if (*count == *cap) {
+        size_t more = *cap != 0 ? 2 * *cap : 4;
+        struct cw_found *copy = cw_arena_alloc(arena, more * sizeof(*copy));
+        if (*count != 0)
+            memcpy(copy, *items, *count * sizeof(*copy));
+        *items = copy;
+        *cap = more;
+    }
+    (*items)[(*count)++] = *found;
 }
 
 size_t cw_path_values(const struct cw_path *path, const struct cw_event *event,
                       struct cw_arena *arena, struct cw_found **out)
 {
-    struct finder finder = { .arena = arena };
+    *out = NULL;
+    size_t count = 0;
+    size_t cap = 0;
+    struct cw_found found = { 0 };
     if (path->what == CW_WHAT_EVENT) {
-        add_text(&finder, 0,
-                 cw_arena_printf(arena, "%.*s/%.*s", CW_STR_ARG(event->owner),
-                                 CW_STR_ARG(event->event_id)));
-    } else if (path->scope == CW_PATH_ENVELOPE) {
-        find_envelope(&finder, path, event);
-    } else if (path->scope == CW_PATH_DETAIL) {
-        find_detail(&finder, path, event);
-    } else {
-        bool of_party = path->scope == CW_PATH_PARTY;
-        size_t first = of_party ? 0 : event->party_count;
-        size_t end = of_party ? event->party_count : cw_event_part_count(event);
-        for (size_t i = first; i < end; i++) {
-            const struct cw_part *part = cw_event_part(event, i);
-            if (cw_str_eq(part->role, path->role))
-                find_in_part(&finder, (uint16_t)i, part, path);
+        found.text = cw_arena_printf(arena, "%.*s/%.*s", CW_STR_ARG(event->owner),
+                                     CW_STR_ARG(event->event_id));
+        add(arena, out, &count, &cap, &found);
+        return count;
+    }
+    bool is_number = path->what == CW_WHAT_NUMBER && cw_path_value(path) != CW_VALUE_REAL;
+    struct cw_path_cursor cursor = { .path = path, .event = event };
+    while (cw_path_next(&cursor, &found)) {
+        if (is_number)
+            found.text = cw_arena_printf(arena, "%" PRId64, found.number);
+        add(arena, out, &count, &cap, &found);
+    }
+    return count;
+}
+
+/* ---- countries ---- */
+
+/* The paths of each type, parsed at its first event; they live as long as the process. */
+struct country_paths {
+    bool parsed;
+    size_t count;
+    struct cw_path paths[CW_TYPE_COUNTRIES_MAX];
+};
+static struct country_paths of_types[CW_TYPES_MAX + 1];
+
+static const struct country_paths *paths_of(const struct cw_type *type)
+{
+    struct country_paths *known = &of_types[type->number];
+    if (known->parsed)
+        return known;
+    struct cw_arena *arena = cw_arena_new();
+    for (size_t i = 0; i < type->country_count; i++) {
+        struct cw_path *path = &known->paths[known->count++];
+        size_t offset;
+        const char *fault;
+        CW_CHECK(cw_path_parse(cw_cstr(type->countries[i]), arena, path, &offset, &fault));
+        CW_CHECK(cw_path_value(path) == CW_VALUE_TEXT ||
+                 cw_path_value(path) == CW_VALUE_IDENTIFIER);
+    }
+    cw_arena_free(arena); /* of faults only: a path points into its text */
+    known->parsed = true;
+    return known;
+}
+
+/* Two capital letters, alone or before a dash (the licence of one state: US-NV); else absent. */
+static cw_str country_of(const struct cw_found *found)
+{
+    bool is_iban = cw_str_is(found->kind, "iban");
+    cw_str text = found->kind.ptr != NULL && !is_iban ? found->issuer : found->text;
+    if (text.len < 2 || text.ptr[0] < 'A' || text.ptr[0] > 'Z' || text.ptr[1] < 'A' ||
+        text.ptr[1] > 'Z' || (text.len > 2 && !is_iban && text.ptr[2] != '-'))
+        return (cw_str){ 0 };
+    return (cw_str){ text.ptr, 2 };
+}
+
+size_t cw_event_countries(const struct cw_event *event, struct cw_arena *arena, cw_str **out,
+                          cw_str *own)
+{
+    enum { COUNTRIES_MAX = 256 }; /* there are 249 */
+    cw_str sorted[COUNTRIES_MAX];
+    size_t count = 0;
+    *out = NULL;
+    *own = (cw_str){ 0 };
+    if (event->type == NULL)
+        return 0;
+    *own = country_of(&(struct cw_found){ .text = event->country });
+    const struct country_paths *paths = paths_of(event->type);
+    for (size_t i = 0; i < paths->count; i++) {
+        struct cw_path_cursor cursor = { .path = &paths->paths[i], .event = event };
+        struct cw_found found;
+        while (count < COUNTRIES_MAX && cw_path_next(&cursor, &found)) {
+            cw_str country = country_of(&found);
+            size_t at = 0;
+            while (country.ptr != NULL && at < count && cw_str_cmp(sorted[at], country) < 0)
+                at++;
+            if (country.ptr == NULL || (at < count && cw_str_eq(sorted[at], country)))
+                continue;
+            memmove(&sorted[at + 1], &sorted[at], (count - at) * sizeof(sorted[0]));
+            sorted[at] = country;
+            count++;
         }
     }
-    *out = finder.items;
-    return finder.count;
+    if (count == 0)
+        return 0;
+    *out = cw_arena_alloc(arena, count * sizeof(**out));
+    memcpy(*out, sorted, count * sizeof(**out));
+    return count;
 }

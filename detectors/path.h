@@ -25,4 +25,24 @@ bool cw_path_is_scoped(const struct cw_path *path) CW_NONNULL(1);
 /** "RO:123", or the value where there is no issuer. May point into `found`. */
 cw_str cw_found_text(const struct cw_found *found, struct cw_arena *arena) CW_NONNULL(1, 2);
 
+/* Walks the values of a path without allocating: begin with {.path, .event}. */
+struct cw_path_cursor {
+    const struct cw_path *path;
+    const struct cw_event *event;
+    size_t part; /* of the parts that the path may mean */
+    size_t at;   /* the next value there */
+};
+/** The next value, as cw_path_values has it, but that a number has no text. Not for CW_WHAT_EVENT.
+ */
+bool cw_path_next(struct cw_path_cursor *cursor, struct cw_found *out) CW_NONNULL(1, 2);
+
+/**
+ * countries(event): what the paths that its type names lead to, as two capital letters (of an
+ * identifier its issuer, of an IBAN its first two letters; what is no country is left out), sorted,
+ * each once. *own: the event's own `country`, or absent. *out lives in the arena, its texts as long
+ * as the event.
+ */
+size_t cw_event_countries(const struct cw_event *event, struct cw_arena *arena, cw_str **out,
+                          cw_str *own) CW_NONNULL(1, 2, 3, 4);
+
 #endif

@@ -26,7 +26,7 @@ enum cw_path_what {
     CW_WHAT_KIND,   /* party: person, organisation; object: `type` */
     CW_WHAT_ID,     /* id.KIND: valid identifiers of that kind */
     CW_WHAT_ENTITY, /* the entity (or core) of the part's record */
-    CW_WHAT_KEY,    /* object: each valid one-of-a-kind identifier (object.ROLE.key) */
+    CW_WHAT_KEY,    /* each valid one-of-a-kind identifier (object.ROLE.key, ROLE.id.any) */
     CW_WHAT_EVENT   /* the event itself: the key of a detection with a level of its own */
 };
 
@@ -56,15 +56,37 @@ struct cw_found {
 size_t cw_path_values(const struct cw_path *path, const struct cw_event *event,
                       struct cw_arena *arena, struct cw_found **out) CW_NONNULL(1, 2, 3, 4);
 
-/* A selection as code: a small stack machine over booleans, no recursion. */
-enum cw_op { CW_OP_EQUALS, CW_OP_EXISTS, CW_OP_NOT, CW_OP_AND, CW_OP_OR, CW_OP_CONST };
+/*
+ * A selection is tests that lead to one another, cheap ones first: behind each it goes on at `then`
+ * or `otherwise` by its truth, always forward; 0: it ends there, and that truth is the answer.
+ * A test on a path holds if any of its values does, so it is false where there is none.
+ */
+enum cw_op {
+    CW_OP_EQUALS, /* a text is one of `texts`, which are sorted */
+    CW_OP_LIKE,   /* a text fits one of the patterns `texts` */
+    CW_OP_AMONG,  /* a number is one of `numbers`, which are sorted */
+    CW_OP_WITHIN, /* a number lies in [low, high] */
+    CW_OP_EXISTS, /* there is a value */
+    CW_OP_CONST   /* no path: `argument` is its truth */
+};
+enum { CW_LIKE_ANY = 1, CW_LIKE_ONE = 2 }; /* bytes of patterns: any run, any one character */
+
 struct cw_instruction {
     enum cw_op op;
-    const struct cw_path *path; /* EQUALS, EXISTS */
-    const cw_str *texts;        /* EQUALS: holds if any value of the path is any of these;
-                                   compared without case as Sigma does, identifiers by their text form */
+    bool negated;  /* the truth is turned */
+    bool cased;    /* texts are compared with their case; otherwise they are folded as cw_fold has
+                      it, and identifiers by their text form */
+    uint32_t then; /* index in the code */
+    uint32_t otherwise;
+    const struct cw_path *path;
+    const cw_str *texts;
     size_t text_count;
-    int argument; /* EXISTS: wanted truth; CONST: the truth */
+    const int64_t *numbers;
+    size_t number_count;
+    int64_t low;
+    int64_t high;
+    int argument;
+    cw_str list; /* the name of the list whose values these are; absent: they stand in the rule */
 };
 
 struct cw_selection {
@@ -80,7 +102,7 @@ bool cw_selection_holds(const struct cw_selection *selection, const struct cw_ev
 
 enum cw_rule_type { CW_RULE_EVENT_COUNT, CW_RULE_VALUE_COUNT, CW_RULE_VALUE_SUM, CW_RULE_STANDING };
 
-enum cw_rule_mode { CW_MODE_LIVE, CW_MODE_SHADOW }; /* `off` is not loaded */
+enum cw_rule_mode { CW_MODE_LIVE, CW_MODE_SHADOW, CW_MODE_OFF }; /* off: never in a set */
 
 /* One place of the key, or what is counted: a path for each selection of the rule, which are the
  * same unless an alias joins different ones ($phone: {ads: …, bookings: …}). */
@@ -142,11 +164,13 @@ struct cw_rule {
 
 struct cw_rules {
     struct cw_arena *arena;
-    struct cw_rule *rules; /* correlations, by number */
+    struct cw_rule
+        *rules; /* what can alert, by number: correlations, and detections with a level */
     size_t count;
     struct cw_selection *selections;
     size_t selection_count;
-    cw_str text; /* all files' text one after the other, for the hash */
+    cw_str text;  /* all files' text one after the other, for the hash */
+    cw_str lists; /* "NAME=SHA256 …" of all lists that are read, sorted */
 };
 
 #endif

@@ -98,8 +98,7 @@ void cw_source_report(const struct cw_source *source, struct cw_buf *out)
     cw_diag_done(&diag);
 }
 
-/* The bytes of the code point at `at`, or 0: not UTF-8. */
-static size_t utf8_next(const unsigned char *at, size_t left, uint32_t *out)
+size_t cw_utf8_next(const unsigned char *at, size_t left, uint32_t *out)
 {
     size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
     if (len == 0 || len > left || at[0] > 0xf4)
@@ -136,7 +135,7 @@ static bool check_bytes(struct cw_source *source)
     bool good = true;
     for (size_t i = 0; i < text.len;) {
         uint32_t code = 0;
-        size_t len = utf8_next((const unsigned char *)text.ptr + i, text.len - i, &code);
+        size_t len = cw_utf8_next((const unsigned char *)text.ptr + i, text.len - i, &code);
         if (len == 0) {
             cw_source_error(source, line, column, "not UTF-8: byte 0x%02x; save the file as UTF-8",
                             (unsigned)(unsigned char)text.ptr[i]);

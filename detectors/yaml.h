@@ -72,6 +72,8 @@ struct cw_yaml *cw_yaml_get(const struct cw_yaml *map, const char *key) CW_NONNU
 /** Notes a mistake at byte `offset` of the node's text, or at the node where that has no place. */
 void cw_yaml_error(struct cw_source *source, const struct cw_yaml *node, size_t offset,
                    const char *format, ...) CW_NONNULL(1, 2, 4) CW_PRINTF(4, 5);
+/** The bytes of the code point at `at`, or 0: not UTF-8. */
+size_t cw_utf8_next(const unsigned char *at, size_t left, uint32_t *out) CW_NONNULL(1, 3);
 /** The text in quotes, short and printable, for messages. */
 const char *cw_quote(struct cw_arena *arena, cw_str text) CW_NONNULL(1);
 

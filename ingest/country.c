@@ -6,8 +6,8 @@
 #include "ingest/identifier_parts.h"
 
 struct code {
-    const char *stated;
-    const char *alpha2;
+    char stated[4];
+    char alpha2[4];
 };
 
 /* clang-format off */
@@ -82,12 +82,16 @@ static int compare(const void *code, const void *row)
 
 cw_str cw_country_code(cw_str code)
 {
+    char padded[sizeof(others[0].stated)] = "";
     for (size_t i = 0; i < code.len; i++) {
         if (code.ptr[i] < 'A' || code.ptr[i] > 'Z')
             return (cw_str){ NULL, 0 };
     }
+    if (code.len == 0 || code.len >= sizeof(padded))
+        return (cw_str){ NULL, 0 };
+    memcpy(padded, code.ptr, code.len);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        if (cw_str_is(code, others[i].stated))
+        if (memcmp(padded, others[i].stated, sizeof(padded)) == 0)
             return cw_cstr(others[i].alpha2);
     }
     if (code.len == 2)

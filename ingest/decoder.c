@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ingest/source.h"
+#include "ingest/wire/canonical.h"
 #include "ingest/wire/json_body.h"
 #include "ingest/wire/plan.h"
 #include "operators/runtime/check.h"
@@ -15,9 +16,11 @@ enum {
     CONFLUENT_LEN = 5 /* 0, then the id, big endian */
 };
 
-/* A plan of the Confluent header's id; plan NULL: the schema is there but of no use, and why. */
+/* A plan by the id of a Confluent header, or by the fingerprint of a single-object header; plan
+ * NULL: the schema is there but of no use, and why. */
 struct cached {
-    uint32_t id;
+    uint64_t id;
+    bool fingerprint; /* the id is one */
     struct cw_plan *plan;
     struct cw_reason *reason;
 };
@@ -26,6 +29,7 @@ struct cw_decoder {
     const struct cw_contract *contract;
     struct cw_schema *reader;
     struct cw_plan *plain;
+    uint64_t plain_fingerprint;
     struct cached cache[PLANS_MAX];
     size_t cached;
     size_t oldest; /* where the next goes when all are taken */
@@ -63,11 +67,12 @@ void cw_decoder_free(struct cw_decoder *decoder)
 }
 
 static struct cw_plan *plan_of(const struct cw_decoder *decoder, cw_str schema_json,
-                               struct cw_reason *reason)
+                               uint64_t *fingerprint, struct cw_reason *reason)
 {
     struct cw_schema *writer = cw_schema_parse(schema_json, reason);
     if (writer == NULL)
         return NULL;
+    *fingerprint = cw_schema_fingerprint(writer);
     struct cw_plan *plan = cw_plan_new(writer, decoder->reader, reason);
     cw_schema_free(writer);
     return plan;
@@ -75,10 +80,12 @@ static struct cw_plan *plan_of(const struct cw_decoder *decoder, cw_str schema_j
 
 bool cw_decoder_schema(struct cw_decoder *decoder, cw_str schema_json, struct cw_reason *reason)
 {
-    struct cw_plan *plan = plan_of(decoder, schema_json, reason);
+    uint64_t fingerprint;
+    struct cw_plan *plan = plan_of(decoder, schema_json, &fingerprint, reason);
     if (plan == NULL)
         return false;
     cw_plan_free(decoder->plain);
+    decoder->plain_fingerprint = fingerprint;
     decoder->plain = plan;
     return true;
 }
@@ -149,12 +156,17 @@ bool cw_decoder_json(struct cw_decoder *decoder, cw_str text, cw_str *body,
     return true;
 }
 
-static struct cached *find(struct cw_decoder *decoder, uint32_t id)
+static bool is_it(const struct cached *entry, uint64_t id, bool fingerprint)
 {
-    if (decoder->last < decoder->cached && decoder->cache[decoder->last].id == id)
+    return entry->id == id && entry->fingerprint == fingerprint;
+}
+
+static struct cached *find(struct cw_decoder *decoder, uint64_t id, bool fingerprint)
+{
+    if (decoder->last < decoder->cached && is_it(&decoder->cache[decoder->last], id, fingerprint))
         return &decoder->cache[decoder->last];
     for (size_t i = 0; i < decoder->cached; i++) {
-        if (decoder->cache[i].id == id) {
+        if (is_it(&decoder->cache[i], id, fingerprint)) {
             decoder->last = i;
             return &decoder->cache[i];
         }
@@ -162,20 +174,39 @@ static struct cached *find(struct cw_decoder *decoder, uint32_t id)
     return NULL;
 }
 
+/* The plan of a schema that was found; one filed under a fingerprint must have that fingerprint. */
+static void compile(const struct cw_decoder *decoder, cw_str text, struct cached *entry)
+{
+    uint64_t found;
+    entry->reason = cw_new(struct cw_reason);
+    entry->plan = plan_of(decoder, text, &found, entry->reason);
+    if (entry->plan == NULL || !entry->fingerprint || found == entry->id)
+        return;
+    cw_plan_free(entry->plan);
+    entry->plan = NULL;
+    (void)cw_reject(entry->reason, "bad_schema", "",
+                    "the schema that is filed under %016" PRIx64 " has the fingerprint %016" PRIx64,
+                    entry->id, found);
+}
+
 /*
- * Reads ID.avsc. One that is not there is asked for again by the next message, for it may be
- * registered by then; one that is there but cannot be used is not parsed for every message.
+ * Reads ID.avsc: a number in decimal, a fingerprint as 16 hex digits. One that is not there is
+ * asked for again by the next message, for it may be registered by then; one that is there but
+ * cannot be used is not parsed for every message.
  */
-static struct cached *load(struct cw_decoder *decoder, uint32_t id, struct cw_reason *reason)
+static struct cached *load(struct cw_decoder *decoder, uint64_t id, bool fingerprint,
+                           struct cw_reason *reason)
 {
     struct cw_buf path = { 0 };
     struct cw_buf text = { 0 };
     struct cached *entry = NULL;
-    cw_buf_printf(&path, "%s/%" PRIu32 ".avsc", decoder->contract->schemas_dir, id);
+    char name[32];
+    snprintf(name, sizeof(name), fingerprint ? "%016" PRIx64 : "%" PRIu64, id);
+    cw_buf_printf(&path, "%s/%s.avsc", decoder->contract->schemas_dir, name);
     cw_buf_u8(&path, 0);
     if (!read_file((const char *)path.data, &text)) {
         (void)cw_reject(reason, "unknown_schema", "",
-                        "schema id %" PRIu32 " is not in the contract's directory of schemas", id);
+                        "schema id %s is not in the contract's directory of schemas", name);
         goto out;
     }
     if (decoder->cached < PLANS_MAX) {
@@ -187,20 +218,20 @@ static struct cached *load(struct cw_decoder *decoder, uint32_t id, struct cw_re
     }
     decoder->last = (size_t)(entry - decoder->cache);
     entry->id = id;
-    entry->reason = cw_new(struct cw_reason);
-    entry->plan = plan_of(decoder, (cw_str){ (const char *)text.data, text.len }, entry->reason);
+    entry->fingerprint = fingerprint;
+    compile(decoder, (cw_str){ (const char *)text.data, text.len }, entry);
 out:
     cw_buf_done(&path);
     cw_buf_done(&text);
     return entry;
 }
 
-static const struct cw_plan *plan_by_id(struct cw_decoder *decoder, uint32_t id,
+static const struct cw_plan *plan_by_id(struct cw_decoder *decoder, uint64_t id, bool fingerprint,
                                         struct cw_reason *reason)
 {
-    struct cached *entry = find(decoder, id);
+    struct cached *entry = find(decoder, id, fingerprint);
     if (entry == NULL)
-        entry = load(decoder, id, reason);
+        entry = load(decoder, id, fingerprint, reason);
     if (entry == NULL)
         return NULL;
     if (entry->plan == NULL)
@@ -208,23 +239,45 @@ static const struct cw_plan *plan_by_id(struct cw_decoder *decoder, uint32_t id,
     return entry->plan;
 }
 
-bool cw_decoder_message(struct cw_decoder *decoder, cw_str bytes, cw_str *body,
+/*
+ * Takes the header off `bytes`, if they begin with one that this contract can know; *plan then is
+ * that of its schema. False: it names a schema that is not there or of no use.
+ */
+static bool take_header(struct cw_decoder *decoder, cw_str *bytes, const struct cw_plan **plan,
                         struct cw_reason *reason)
 {
     const struct cw_contract *contract = decoder->contract;
-    const struct cw_plan *plan = NULL;
-    if (bytes.len >= CONFLUENT_LEN && bytes.ptr[0] == 0 && contract != NULL &&
-        contract->schemas_dir != NULL) {
+    bool filed = contract != NULL && contract->schemas_dir != NULL;
+    cw_str datum;
+    uint64_t fingerprint;
+    *plan = NULL;
+    if (filed && bytes->len >= CONFLUENT_LEN && bytes->ptr[0] == 0) {
         uint32_t id;
-        memcpy(&id, bytes.ptr + 1, sizeof(id));
-        plan = plan_by_id(decoder, __builtin_bswap32(id), reason);
-        if (plan == NULL)
-            return false;
-        bytes.ptr += CONFLUENT_LEN;
-        bytes.len -= CONFLUENT_LEN;
-    } else if (bytes.len != 0 && bytes.ptr[0] == '{') {
+        memcpy(&id, bytes->ptr + 1, sizeof(id));
+        *plan = plan_by_id(decoder, __builtin_bswap32(id), false, reason);
+        *bytes = (cw_str){ bytes->ptr + CONFLUENT_LEN, bytes->len - CONFLUENT_LEN };
+        return *plan != NULL;
+    }
+    if (!cw_single_object(*bytes, &fingerprint, &datum))
+        return true;
+    if (need_plain(decoder, reason) && decoder->plain_fingerprint == fingerprint)
+        *plan = decoder->plain;
+    else if (filed)
+        *plan = plan_by_id(decoder, fingerprint, true, reason);
+    if (*plan != NULL)
+        *bytes = datum;
+    return *plan != NULL || !filed; /* without a directory, they may be plain data */
+}
+
+bool cw_decoder_message(struct cw_decoder *decoder, cw_str bytes, cw_str *body,
+                        struct cw_reason *reason)
+{
+    const struct cw_plan *plan;
+    if (bytes.len != 0 && bytes.ptr[0] == '{')
         return cw_decoder_json(decoder, bytes, body, reason);
-    } else {
+    if (!take_header(decoder, &bytes, &plan, reason))
+        return false;
+    if (plan == NULL) {
         if (!need_plain(decoder, reason))
             return false;
         plan = decoder->plain;

@@ -17,12 +17,24 @@ static const cw_str absent = { NULL, 0 };
 static const struct cw_id_kind kinds[] = { CW_ID_KINDS(ROW) };
 #undef ROW
 
-enum { NATIONAL_ID = 1, PASSPORT = 3, DRIVING_LICENCE = 4, PHONE = 5, IBAN = 6 };
+enum {
+    NATIONAL_ID = 1,
+    PASSPORT = 3,
+    DRIVING_LICENCE = 4,
+    PHONE = 5,
+    IBAN = 6,
+    IMEI = 8,
+    IDENTITY_CARD = 9
+};
+
+#define LENGTH(number, name, scoped, of_objects, unique, exclusive, rank) sizeof(#name) - 1,
+static const uint8_t lengths[] = { CW_ID_KINDS(LENGTH) };
+#undef LENGTH
 
 const struct cw_id_kind *cw_id_kind_by_name(cw_str name)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (cw_str_is(name, kinds[i].name))
+        if (name.len == lengths[i] && memcmp(name.ptr, kinds[i].name, name.len) == 0)
             return &kinds[i];
     }
     return NULL;
@@ -36,7 +48,14 @@ const struct cw_id_kind *cw_id_kinds(size_t *count)
 
 static bool is_ascii(cw_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    size_t i = 0;
+    uint64_t word = 0;
+    for (; text.len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, text.ptr + i, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            return false;
+    }
+    for (; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] >= 0x80)
             return false;
     }
@@ -151,7 +170,8 @@ static const char *issuer_check(const struct cw_id_kind *kind, cw_str issuer,
 {
     if (issuer.len > CW_IDENTIFIER_MAX || !to_ascii(issuer, arena, &issuer))
         return "bad_issuer";
-    issuer = to_upper(trim(issuer), arena);
+    if (plain_check(issuer) != NULL)
+        issuer = to_upper(trim(issuer), arena);
     if (issuer.len == 0)
         return "no_issuer";
     cw_str country = issuer;
@@ -179,6 +199,45 @@ static cw_str without_filling(cw_str text)
     return text;
 }
 
+/* The digit that makes the sum of these and itself a multiple of ten, every second one doubled. */
+static char luhn_digit(cw_str digits)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        unsigned digit = (unsigned)(digits.ptr[digits.len - 1 - i] - '0');
+        if (i % 2 == 0)
+            digit = digit * 2 > 9 ? digit * 2 - 9 : digit * 2;
+        sum += digit;
+    }
+    return (char)('0' + (10 - sum % 10) % 10);
+}
+
+/*
+ * A device is named by 14 digits; the 15th checks them. Networks also write the 14 alone, or with
+ * two digits of the software's version behind them (IMEISV): the same device, so both get the check
+ * digit. Nothing but zeros is what is typed where no number is known.
+ */
+static const char *imei_check(cw_str text, struct cw_arena *arena, cw_str *value)
+{
+    enum { DEVICE = 14, WHOLE = 15, WITH_VERSION = 16 };
+    bool nought = true;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return "bad_characters";
+        nought = nought && (i >= DEVICE || text.ptr[i] == '0');
+    }
+    if (text.len < DEVICE || text.len > WITH_VERSION)
+        return "bad_length";
+    if (nought)
+        return "placeholder";
+    cw_str device = { text.ptr, DEVICE };
+    char digit = luhn_digit(device);
+    if (text.len == WHOLE && text.ptr[DEVICE] != digit)
+        return "check_digit";
+    *value = text.len == WHOLE ? text : cw_arena_printf(arena, "%.*s%c", CW_STR_ARG(device), digit);
+    return NULL;
+}
+
 static const char *phone_check(cw_str text, cw_str issuer, struct cw_arena *arena, cw_str *value)
 {
     cw_str country = absent;
@@ -201,17 +260,23 @@ const char *cw_identifier_check_of(const struct cw_id_kind *kind, bool organisat
         return "unknown_kind";
     if (value.len > CW_IDENTIFIER_STATED_MAX)
         return "bad_length";
-    cw_str text;
-    if (!to_ascii(value, arena, &text))
+    /* What is capitals and digits already stays as it is through all of the following. */
+    bool plain = plain_check(value) == NULL;
+    cw_str text = value;
+    if (!plain && !to_ascii(value, arena, &text))
         return "bad_characters";
-    text = trim(text);
+    if (!plain)
+        text = trim(text);
     if (kind->number == PHONE)
         return phone_check(text, issuer, arena, canonical_value);
 
-    text = to_upper(text, arena);
-    if (kind->number == PASSPORT)
-        text = without_filling(text);
-    cw_str compact = without_separators(text, arena);
+    cw_str compact = text;
+    if (!plain) {
+        text = to_upper(text, arena);
+        if (kind->number == PASSPORT || kind->number == IDENTITY_CARD)
+            text = without_filling(text);
+        compact = without_separators(text, arena);
+    }
     if (kind->scoped) {
         const char *fault = issuer_check(kind, issuer, arena, canonical_issuer);
         if (fault != NULL)
@@ -219,7 +284,9 @@ const char *cw_identifier_check_of(const struct cw_id_kind *kind, bool organisat
     }
     if (kind->number == NATIONAL_ID && !organisation)
         return cw_national_id_check(*canonical_issuer, text, compact, arena, canonical_value);
-    const char *fault = plain_check(compact);
+    if (kind->number == IMEI)
+        return imei_check(compact, arena, canonical_value);
+    const char *fault = plain ? NULL : plain_check(compact);
     if (fault == NULL && kind->number == IBAN)
         fault = cw_iban_check(compact);
     if (fault == NULL)

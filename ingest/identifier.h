@@ -9,7 +9,7 @@
 #include "operators/runtime/arena.h"
 
 struct cw_id_kind {
-    const char *name; /* national_id, tax_id, passport, driving_licence, phone, iban, account */
+    const char *name; /* passport, phone, iban … */
     uint32_t number;  /* in frames, from 1; never changes */
     bool scoped;      /* by issuer; without one it is a quality fact and no key */
     bool of_objects;  /* stands on objects only */
@@ -25,7 +25,8 @@ const struct cw_id_kind *cw_id_kinds(size_t *count);
 
 /**
  * Canonical value and issuer. Returns NULL where valid, else the fault (a string constant:
- * unknown_kind, no_issuer, bad_issuer, bad_characters, bad_length, check_digit, unknown_country …).
+ * unknown_kind, no_issuer, bad_issuer, bad_characters, bad_length, check_digit, unknown_country,
+ * placeholder …).
  * The canonical strings live in the arena or point into what was given.
  */
 const char *cw_identifier_check(const struct cw_id_kind *kind, cw_str value, cw_str issuer,

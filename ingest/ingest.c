@@ -53,6 +53,14 @@ struct restriction {
     uint64_t number; /* 0: it demands nothing */
 };
 
+/* An owner met before, by its text; most records are of one that was met lately. */
+enum { RECENT_BITS = 6, RECENT_TEXT = 24 };
+struct recent {
+    char text[RECENT_TEXT];
+    uint32_t len;
+    uint32_t number; /* 0: none */
+};
+
 /*
  * Everything here that decides what is written next is a function of the frames in the log: `note`
  * takes each frame that is appended, and each that is found there at the start. So an ingest that
@@ -73,12 +81,14 @@ struct cw_ingest {
     struct named *named; /* by number; [0] unused */
     size_t named_count;
     struct cw_map owners;
+    struct recent recent[1 << RECENT_BITS];
     uint32_t owner_count;
     uint32_t types_named;
     struct cw_map restrictions; /* by text */
     uint32_t restriction_count;
     size_t restriction_bytes;
     struct cw_map statements; /* by what events state; decides nothing, and is emptied when full */
+    char rates[CW_ID_HEX]; /* the hash that the log names; "": none yet */
 
     int64_t greatest; /* time_lo over everything admitted */
     int64_t retention;
@@ -92,7 +102,6 @@ struct cw_ingest {
     int64_t *of_type[CW_TYPES_MAX + 1];
 
     uint64_t records; /* of this run, for the counters page */
-    struct cw_buf frame;
     struct cw_buf body;
     struct cw_buf key;
 };
@@ -156,6 +165,9 @@ static void note_name(struct cw_ingest *ingest, const struct cw_frame *frame)
         made->number = named.number;
         ingest->restriction_count = named.number;
         ingest->restriction_bytes += named.text.len;
+    } else if (named.space == CW_NAME_RATES && named.text.len < sizeof(ingest->rates)) {
+        memcpy(ingest->rates, named.text.ptr, named.text.len);
+        ingest->rates[named.text.len] = '\0';
     }
 }
 
@@ -174,6 +186,8 @@ static void note_event(struct cw_ingest *ingest, struct feed *feed, const struct
     ++*ingest->events;
     if (type != NULL)
         ++*total_of_type(ingest, type);
+    if ((frame->flags & CW_NO_RATE) != 0)
+        ++*cw_total(&ingest->totals, "ingest.no_rate");
     ingest->since_tick++;
     ingest->tick_after_end = false;
     if (frame->time_lo > ingest->greatest)
@@ -258,11 +272,7 @@ static void note(struct cw_ingest *ingest, const struct cw_frame *frame)
 static void append(struct cw_ingest *ingest, const struct cw_frame *header,
                    const struct cw_key *keys, size_t key_count, const void *body, size_t len)
 {
-    ingest->frame.len = 0;
-    size_t at = cw_frame_put(&ingest->frame, header, keys, key_count, body, len);
-    const struct cw_frame *frame = cw_frame_at(&ingest->frame, at);
-    cw_log_append(ingest->log, frame);
-    note(ingest, frame);
+    note(ingest, cw_log_put(ingest->log, header, keys, key_count, body, len));
 }
 
 static void append_name(struct cw_ingest *ingest, enum cw_name_space space, uint32_t number,
@@ -282,6 +292,12 @@ static void introduce_types(struct cw_ingest *ingest)
     }
 }
 
+static void introduce_rates(struct cw_ingest *ingest)
+{
+    if (ingest->rates[0] == '\0')
+        append_name(ingest, CW_NAME_RATES, 1, cw_cstr(cw_rates_hash(ingest->settings.rates)));
+}
+
 static void introduce_source(struct cw_ingest *ingest, const struct feed *feed)
 {
     if (feed->number == 0) {
@@ -290,8 +306,7 @@ static void introduce_source(struct cw_ingest *ingest, const struct feed *feed)
     }
 }
 
-/* 0: there may be no more owners. */
-static uint32_t owner_number(struct cw_ingest *ingest, cw_str text)
+static uint32_t find_owner(struct cw_ingest *ingest, cw_str text)
 {
     struct cw_id key = name_key(ingest, "owner", text);
     const struct owner *owner = cw_map_find(&ingest->owners, key);
@@ -387,6 +402,26 @@ static bool restriction_number(struct cw_ingest *ingest, const struct cw_event *
     return true;
 }
 
+/* 0: there may be no more owners. */
+static uint32_t owner_number(struct cw_ingest *ingest, cw_str text)
+{
+    if (text.len > RECENT_TEXT)
+        return find_owner(ingest, text);
+    uint64_t words[RECENT_TEXT / sizeof(uint64_t)] = { 0 };
+    cw_copy(words, text.ptr, text.len);
+    uint64_t mixed =
+        (words[0] ^ words[1] << 5 ^ words[2] << 9 ^ text.len) * UINT64_C(0x9e3779b97f4a7c15);
+    struct recent *recent = &ingest->recent[mixed >> (64 - RECENT_BITS)];
+    if (recent->number != 0 && recent->len == text.len &&
+        memcmp(recent->text, words, sizeof(words)) == 0)
+        return recent->number;
+    uint32_t number = find_owner(ingest, text);
+    memcpy(recent->text, words, sizeof(words));
+    recent->len = (uint32_t)text.len;
+    recent->number = number;
+    return number;
+}
+
 static void append_reject(struct cw_ingest *ingest, struct feed *feed,
                           const struct cw_record *record)
 {
@@ -405,7 +440,7 @@ static void append_reject(struct cw_ingest *ingest, struct feed *feed,
 /* False: the record's reason says why not. */
 static bool append_event(struct cw_ingest *ingest, struct feed *feed, struct cw_record *record)
 {
-    struct cw_normal normal;
+    struct cw_normal normal CW_UNINITIALIZED;
     const struct cw_source *source = feed->source;
     /* A finite source is history: nothing in it lies in the future of its arrival. */
     int64_t judged = source->live ? record->arrival : 0;
@@ -556,10 +591,11 @@ static void take(struct cw_ingest *ingest, struct feed *feed, enum cw_pull pulle
 enum cw_step cw_ingest_step(struct cw_ingest *ingest)
 {
     struct feed *feed;
-    struct cw_record record;
+    struct cw_record record CW_UNINITIALIZED; /* each pull begins by filling it */
     if (ingest->ended)
         return CW_STEP_ENDED;
     introduce_types(ingest);
+    introduce_rates(ingest);
     if (ingest->since_tick >= ingest->settings.tick_every) {
         append_tick(ingest);
         return CW_STEP_MORE;
@@ -616,9 +652,17 @@ static bool read_log(struct cw_ingest *ingest)
     return false;
 }
 
-/* What was begun must be ended, and what is ended takes nothing more. */
+/* What was begun must be ended, what is ended takes nothing more, and amounts go by one list. */
 static bool fits_log(const struct cw_ingest *ingest)
 {
+    const char *rates = cw_rates_hash(ingest->settings.rates);
+    if (ingest->rates[0] != '\0' && strcmp(ingest->rates, rates) != 0) {
+        cw_error("the log was begun with another list of rates (hash %s, this one %s), under which "
+                 "equal events had other amounts; give that list with --rates, or name another "
+                 "--log",
+                 ingest->rates, rates);
+        return false;
+    }
     for (size_t i = 0; ingest->ended && i < ingest->feed_count; i++) {
         if (ingest->feeds[i].number == 0) {
             cw_error("source %s: the log has ended without it; nothing can be added to an ended "
@@ -689,6 +733,8 @@ struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *l
     ingest->secret = secret;
     ingest->log = log;
     ingest->settings = *settings;
+    if (ingest->settings.rates == NULL)
+        ingest->settings.rates = cw_rates_shipped();
     ingest->greatest = CW_TIME_MIN;
     ingest->retention = CW_TIME_MIN;
     ingest->named = cw_new(struct named);
@@ -702,6 +748,7 @@ struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *l
     if (settings->counters != NULL)
         ingest->page = cw_counters_open(settings->counters, "ingest");
     ingest->normaliser = cw_normaliser_new(secret);
+    cw_normaliser_rates(ingest->normaliser, ingest->settings.rates);
     give_feeds(ingest, sources);
     if (!read_log(ingest) || !fits_log(ingest) || !open_letters(ingest)) {
         cw_ingest_free(ingest);
@@ -730,7 +777,6 @@ void cw_ingest_free(struct cw_ingest *ingest)
         free(ingest->named[i].name);
     free(ingest->named);
     free(ingest->feeds);
-    cw_buf_done(&ingest->frame);
     cw_buf_done(&ingest->body);
     cw_buf_done(&ingest->key);
     free(ingest);

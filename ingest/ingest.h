@@ -6,10 +6,14 @@
  * (none yet: -inf), ties by (contract name, name, partition). A tick after every `tick_every`
  * admitted events, one more at the end of all sources, then `end`. All that decides this is in the
  * log, so a new ingest on the same log goes on as the old one would have.
+ *
+ * The hash of the list of rates stands in the log behind the names of the types: under another list
+ * equal events would get other amounts, so an ingest with another one refuses the log.
  */
 #ifndef CW_INGEST_INGEST_H
 #define CW_INGEST_INGEST_H
 
+#include "ingest/money.h"
 #include "ingest/source.h"
 #include "operators/runtime/counters.h"
 #include "operators/runtime/log.h"
@@ -24,11 +28,13 @@ struct cw_ingest_settings {
         *dead_letters;    /* directory; NULL: counted and in the log as REJECT, bytes not kept */
     const char *counters; /* path of the page, or NULL */
     bool sync_ticks;      /* --log-sync tick */
+    const struct cw_rates *rates; /* outlives the ingest; NULL: the shipped list */
 };
 
 struct cw_ingest;
 
-/** NULL: a sentence went to stderr (the log has ended, a source of the log is missing …). */
+/** NULL: a sentence went to stderr (the log has ended, a source of the log is missing, it was begun
+ *  with other rates …). */
 struct cw_ingest *cw_ingest_new(const struct cw_secret *secret, struct cw_log *log,
                                 struct cw_sources *sources,
                                 const struct cw_ingest_settings *settings) CW_MUST_USE;

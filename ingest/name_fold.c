@@ -96,9 +96,43 @@ static void join(struct joiner *joiner, enum role role, const char *bytes, size_
     joiner->len += len;
 }
 
+/* What an ASCII letter or digit is in a folded name; 0 for what parts tokens. */
+static const char folded_letter[128] = {
+    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6',
+    ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd',
+    ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k',
+    ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r',
+    ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y',
+    ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f',
+    ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm',
+    ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't',
+    ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
+};
+
+/* The same as `join` for every letter by itself, which most names are: no apostrophe, no mark. */
+static cw_str fold_plain(cw_str full, char *out)
+{
+    size_t len = 0;
+    bool gap = false;
+    for (size_t i = 0; i < full.len; i++) {
+        char c = folded_letter[(unsigned char)full.ptr[i]];
+        if (c == 0) {
+            gap = len > 0;
+            continue;
+        }
+        if (gap)
+            out[len++] = ' ';
+        gap = false;
+        out[len++] = c;
+    }
+    return (cw_str){ out, len };
+}
+
 static cw_str fold_ascii(cw_str full, struct cw_arena *arena)
 {
     struct joiner joiner = { .out = cw_arena_alloc(arena, 2 * full.len + 1) };
+    if (memchr(full.ptr, '\'', full.len) == NULL)
+        return fold_plain(full, joiner.out);
     for (size_t i = 0; i < full.len; i++) {
         char c = full.ptr[i];
         if (c >= 'A' && c <= 'Z')
@@ -145,7 +179,7 @@ static cw_str fold_unicode(cw_str full, struct cw_arena *arena)
 static bool is_honorific(cw_str token)
 {
     for (size_t i = 0; i < sizeof(honorifics) / sizeof(honorifics[0]); i++) {
-        if (cw_str_is(token, honorifics[i]))
+        if (token.ptr[0] == honorifics[i][0] && cw_str_is(token, honorifics[i]))
             return true;
     }
     return false;

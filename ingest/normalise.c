@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "ingest/identifier_parts.h"
+#include "ingest/mrz.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
@@ -20,8 +21,37 @@ enum { TEXT_MAX = 256, NAME_MAX_BYTES = 1024, ROOM_FOR_SECTIONS = 64 * 1024 };
 
 static const cw_str absent = { NULL, 0 };
 
+/* What normalising has to know of a type's fields; by name, so that no type is named here. */
+struct detail_plan {
+    bool money;
+    uint8_t amount;
+    uint8_t currency;
+    uint8_t amount_eur;
+    uint32_t countries; /* bits of fields that hold a country */
+};
+_Static_assert(CW_TYPE_FIELDS_MAX <= 32, "a bit a field");
+
+enum { SCOPE_BITS = 8 };
+
+/* An empty one has kind_len 0, which no kind has. */
+struct scope {
+    union {
+        struct {
+            char kind[16];
+            char issuer[14];
+            uint8_t kind_len;
+            uint8_t issuer_len;
+        };
+        uint64_t words[4];
+    };
+    uint64_t value;
+};
+
 struct cw_normaliser {
+    struct scope scopes[1 << SCOPE_BITS];
     struct cw_secret secret;
+    const struct cw_rates *rates;
+    struct detail_plan plans[CW_TYPES_MAX + 1];
     struct cw_arena *arena;
     struct cw_buf body;
     struct cw_key *keys;
@@ -29,12 +59,53 @@ struct cw_normaliser {
     size_t key_cap;
 };
 
+static int field_of(const struct cw_type *type, const char *name, enum cw_field_type kind,
+                    bool nullable)
+{
+    int field = cw_type_field(type, cw_cstr(name));
+    if (field < 0 || type->fields[field].type != kind || type->fields[field].nullable != nullable)
+        return -1;
+    return field;
+}
+
+static struct detail_plan plan_detail(const struct cw_type *type)
+{
+    struct detail_plan plan = { 0 };
+    int amount = field_of(type, "amount", CW_FIELD_LONG, false);
+    int currency = field_of(type, "currency", CW_FIELD_STRING, false);
+    int amount_eur = field_of(type, "amount_eur", CW_FIELD_LONG, true);
+    if (amount >= 0 && currency >= 0 && amount_eur >= 0) {
+        plan.money = true;
+        plan.amount = (uint8_t)amount;
+        plan.currency = (uint8_t)currency;
+        plan.amount_eur = (uint8_t)amount_eur;
+    }
+    size_t prefix = strlen(type->short_name);
+    for (size_t i = 0; i < type->country_count; i++) {
+        const char *path = type->countries[i];
+        if (strncmp(path, type->short_name, prefix) != 0 || path[prefix] != '.')
+            continue;
+        int field = cw_type_field(type, cw_cstr(path + prefix + 1));
+        if (field >= 0 && type->fields[field].type == CW_FIELD_STRING)
+            plan.countries |= 1U << field;
+    }
+    return plan;
+}
+
 struct cw_normaliser *cw_normaliser_new(const struct cw_secret *secret)
 {
     struct cw_normaliser *normaliser = cw_new(struct cw_normaliser);
     normaliser->secret = *secret;
+    normaliser->rates = cw_rates_shipped();
+    for (uint16_t type = 1; type <= cw_type_count(); type++)
+        normaliser->plans[type] = plan_detail(cw_type_by_number(type));
     normaliser->arena = cw_arena_new();
     return normaliser;
+}
+
+void cw_normaliser_rates(struct cw_normaliser *normaliser, const struct cw_rates *rates)
+{
+    normaliser->rates = rates;
 }
 
 void cw_normaliser_free(struct cw_normaliser *normaliser)
@@ -82,6 +153,12 @@ static bool check_text(cw_str text, const char *field, struct cw_reason *reason)
     return true;
 }
 
+/* What check_text lets pass: paths of fields are spelled only where one is wrong. */
+static inline bool is_text(cw_str text)
+{
+    return text.len - 1 < TEXT_MAX;
+}
+
 static bool one_of(cw_str text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -91,20 +168,30 @@ static bool one_of(cw_str text, const char *const *words, size_t count)
     return false;
 }
 
+static inline bool is_time(int64_t time)
+{
+    const int64_t first = -719162 * CW_DAY;  /* 0001-01-01 */
+    const int64_t behind = 2932897 * CW_DAY; /* 10000-01-01 */
+    return time >= first && time < behind;
+}
+
 static bool check_time(int64_t time, const char *field, struct cw_reason *reason)
 {
-    int64_t first = cw_days_from_civil(1, 1, 1) * CW_DAY;
-    int64_t behind = cw_days_from_civil(10000, 1, 1) * CW_DAY;
-    if (time >= first && time < behind)
+    if (is_time(time))
         return true;
     return cw_reject(reason, "bad_time", field,
                      "expected a time of the years 1 to 9999 in %s, in microseconds", field);
 }
 
+static inline bool is_country(cw_str code)
+{
+    return code.len == 2 && code.ptr[0] >= 'A' && code.ptr[0] <= 'Z' && code.ptr[1] >= 'A' &&
+           code.ptr[1] <= 'Z';
+}
+
 static bool check_country(cw_str code, const char *field, struct cw_reason *reason)
 {
-    if (code.len == 2 && code.ptr[0] >= 'A' && code.ptr[0] <= 'Z' && code.ptr[1] >= 'A' &&
-        code.ptr[1] <= 'Z')
+    if (is_country(code))
         return true;
     return cw_reject(
         reason, "bad_country", field,
@@ -115,7 +202,6 @@ static bool check_country(cw_str code, const char *field, struct cw_reason *reas
 static bool check_name_of_event(const struct cw_event *event, const struct cw_contract *contract,
                                 struct cw_reason *reason)
 {
-    static const char *const ops[] = { "create", "amend", "withdraw" };
     if (!check_text(event->owner, "owner", reason))
         return false;
     if (!cw_contract_allows(contract, event->owner))
@@ -128,7 +214,8 @@ static bool check_name_of_event(const struct cw_event *event, const struct cw_co
     if (event->version < 1)
         return cw_reject(reason, "bad_version", "version", "expected 1 or more, found %lld",
                          (long long)event->version);
-    if (!one_of(event->op, ops, 3))
+    if (!cw_str_is(event->op, "create") && !cw_str_is(event->op, "amend") &&
+        !cw_str_is(event->op, "withdraw"))
         return cw_reject(reason, "bad_op", "op", "expected create, amend or withdraw");
     if (!check_text(event->event_type, "event_type", reason))
         return false;
@@ -173,11 +260,12 @@ static bool check_list(const cw_str *items, size_t count, const char *field,
                        struct cw_reason *reason)
 {
     for (size_t i = 0; i < count; i++) {
+        if (is_text(items[i]))
+            continue;
         struct path item = path("%s[%zu]", field, i);
-        if (items[i].len == 0 || items[i].len > TEXT_MAX)
-            return cw_reject(reason, "bad_list", item.text,
-                             "expected 1 to %d bytes in each item, found %zu", (int)TEXT_MAX,
-                             items[i].len);
+        return cw_reject(reason, "bad_list", item.text,
+                         "expected 1 to %d bytes in each item, found %zu", (int)TEXT_MAX,
+                         items[i].len);
     }
     return true;
 }
@@ -233,14 +321,15 @@ static bool check_names(const struct cw_event *event, size_t number, struct cw_r
 {
     const struct cw_part *part = cw_event_part(event, number);
     for (size_t i = 0; i < part->name_count; i++) {
-        struct path at = part_path(event, number, path(".names[%zu].full", i).text);
         size_t len = part->names[i].full.len;
+        if (len - 1 < NAME_MAX_BYTES)
+            continue;
+        struct path at = part_path(event, number, path(".names[%zu].full", i).text);
         if (len == 0)
             return cw_reject(reason, "missing", at.text, "expected a name, found no text");
-        if (len > NAME_MAX_BYTES)
-            return cw_reject(reason, "too_long", at.text,
-                             "expected a name of at most %d bytes, found %zu", (int)NAME_MAX_BYTES,
-                             len);
+        return cw_reject(reason, "too_long", at.text,
+                         "expected a name of at most %d bytes, found %zu", (int)NAME_MAX_BYTES,
+                         len);
     }
     return true;
 }
@@ -248,9 +337,8 @@ static bool check_names(const struct cw_event *event, size_t number, struct cw_r
 static bool check_party(struct cw_normaliser *n, const struct cw_event *event, size_t number,
                         struct cw_reason *reason)
 {
-    static const char *const party_kinds[] = { "person", "organisation" };
     struct cw_part *party = &event->parties[number];
-    if (!one_of(party->kind, party_kinds, 2))
+    if (!cw_str_is(party->kind, "person") && !cw_str_is(party->kind, "organisation"))
         return cw_reject(reason, "bad_kind", part_path(event, number, ".kind").text,
                          "expected person or organisation");
     if (!check_names(event, number, reason))
@@ -262,6 +350,8 @@ static bool check_party(struct cw_normaliser *n, const struct cw_event *event, s
                              "expected a possible date as 1980-01-31, 1980-01 or 1980");
     }
     for (size_t i = 0; i < party->nationality_count; i++) {
+        if (is_country(party->nationalities[i]))
+            continue;
         struct path at = part_path(event, number, path(".nationalities[%zu]", i).text);
         if (!check_country(party->nationalities[i], at.text, reason))
             return false;
@@ -274,14 +364,18 @@ static bool check_part(struct cw_normaliser *n, const struct cw_event *event, si
 {
     const struct cw_part *part = cw_event_part(event, number);
     bool party = number < event->party_count;
-    if (!check_text(part->role, part_path(event, number, ".role").text, reason) ||
-        !check_text(part->kind, part_path(event, number, party ? ".kind" : ".type").text, reason))
-        return false;
+    if (!is_text(part->role))
+        return check_text(part->role, part_path(event, number, ".role").text, reason);
+    if (!is_text(part->kind))
+        return check_text(part->kind, part_path(event, number, party ? ".kind" : ".type").text,
+                          reason);
     if (part->id_count > CW_PART_IDS_MAX)
         return cw_reject(reason, "too_many_parts", part_path(event, number, ".ids").text,
                          "expected at most %d identifiers of one part, found %zu",
                          (int)CW_PART_IDS_MAX, part->id_count);
     for (size_t i = 0; i < part->id_count; i++) {
+        if (is_text(part->ids[i].kind))
+            continue;
         struct path at = part_path(event, number, path(".ids[%zu].kind", i).text);
         if (!check_text(part->ids[i].kind, at.text, reason))
             return false;
@@ -310,7 +404,50 @@ static const struct cw_value *detail_time(const struct cw_event *event, const ch
     return field >= 0 && event->detail[field].present ? &event->detail[field] : NULL;
 }
 
-static bool check_detail(const struct cw_event *event, struct cw_reason *reason)
+static bool check_money(const struct cw_event *event, const struct detail_plan *plan,
+                        struct cw_reason *reason)
+{
+    const struct cw_type *type = event->type;
+    int64_t amount = event->detail[plan->amount].number;
+    cw_str currency = event->detail[plan->currency].text;
+    if (amount < 0 || amount > CW_MONEY_MAX)
+        return cw_reject(reason, "bad_amount", path("%s.amount", type->short_name).text,
+                         "expected minor units of the currency from 0 to %lld, found %lld",
+                         (long long)CW_MONEY_MAX, (long long)amount);
+    if (cw_currency_digits(currency) < 0)
+        return cw_reject(reason, "bad_currency", path("%s.currency", type->short_name).text,
+                         "expected a currency of ISO 4217 as three capital letters, found %zu "
+                         "bytes that are none",
+                         currency.len);
+    return true;
+}
+
+static bool check_detail_countries(const struct cw_event *event, uint32_t fields,
+                                   struct cw_reason *reason)
+{
+    for (uint32_t i = 0; fields >> i != 0; i++) {
+        const struct cw_value *value = &event->detail[i];
+        if ((fields >> i & 1) == 0 || !value->present)
+            continue;
+        if (is_country(value->text))
+            continue;
+        struct path at = path("%s.%s", event->type->short_name, event->type->fields[i].name);
+        if (!check_country(value->text, at.text, reason))
+            return false;
+    }
+    return true;
+}
+
+/* True where nothing of it can be wrong; else it is looked at with its name. */
+static bool is_right(const struct cw_field *field, const struct cw_value *value)
+{
+    if (field->type == CW_FIELD_STRING)
+        return is_text(value->text);
+    return field->type != CW_FIELD_STRINGS && (!field->is_time || is_time(value->number));
+}
+
+static bool check_detail(const struct cw_normaliser *n, const struct cw_event *event,
+                         struct cw_reason *reason)
 {
     const struct cw_type *type = event->type;
     if (event->detail == NULL)
@@ -324,6 +461,8 @@ static bool check_detail(const struct cw_event *event, struct cw_reason *reason)
     for (size_t i = 0; i < type->field_count; i++) {
         const struct cw_field *field = &type->fields[i];
         const struct cw_value *value = &event->detail[i];
+        if (!value->present || is_right(field, value))
+            continue;
         struct path at = path("%s.%s", type->short_name, field->name);
         if (field->type == CW_FIELD_STRING && !field->nullable && !field->has_default &&
             !check_text(value->text, at.text, reason))
@@ -334,6 +473,11 @@ static bool check_detail(const struct cw_event *event, struct cw_reason *reason)
             !check_list(value->list.items, value->list.count, at.text, reason))
             return false;
     }
+    const struct detail_plan *plan = &n->plans[type->number];
+    if (plan->money && !check_money(event, plan, reason))
+        return false;
+    if (plan->countries != 0 && !check_detail_countries(event, plan->countries, reason))
+        return false;
     const struct cw_value *from = type->standing ? detail_time(event, "valid_from") : NULL;
     const struct cw_value *to = type->standing ? detail_time(event, "valid_to") : NULL;
     if (from != NULL && to != NULL && from->number >= to->number)
@@ -347,10 +491,11 @@ static bool check_detail(const struct cw_event *event, struct cw_reason *reason)
 /* Personal documents and phones are shown, found and seized: then they are objects too. */
 static bool stands_there(const struct cw_id_kind *kind, bool party)
 {
-    static const char *const shown[] = { "passport", "driving_licence", "national_id", "phone" };
-    if (party)
-        return !kind->of_objects;
-    return kind->of_objects || one_of(cw_cstr(kind->name), shown, 4);
+    static const char *const shown[] = { "passport", "identity_card", "driving_licence",
+                                         "national_id", "phone" };
+    if (party || kind->of_objects)
+        return party != kind->of_objects;
+    return one_of(cw_cstr(kind->name), shown, 5);
 }
 
 static void rewrite_identifier(struct cw_normaliser *n, const struct cw_part *part, bool party,
@@ -403,6 +548,61 @@ static void default_handling(struct cw_handling *handling, const struct cw_handl
     }
 }
 
+/* False: the list has no rate for it. */
+static bool write_amount_eur(const struct cw_normaliser *n, struct cw_event *event, int64_t time_lo)
+{
+    const struct detail_plan *plan = &n->plans[event->type->number];
+    if (!plan->money)
+        return true;
+    struct cw_value *cents = &event->detail[plan->amount_eur];
+    int64_t day = cw_floor_div(time_lo + event->tz_offset * CW_MINUTE, CW_DAY);
+    *cents = (struct cw_value){ 0 };
+    cents->present = cw_money_eur(n->rates, event->detail[plan->amount].number,
+                                  event->detail[plan->currency].text, day, &cents->number);
+    return cents->present;
+}
+
+/* A party's birth date out of its document's zone, where it states none. */
+static void add_birth_date(struct cw_normaliser *n, const struct cw_event *event,
+                           struct cw_part *party, const struct cw_mrz *mrz)
+{
+    cw_str date;
+    int64_t day = cw_floor_div(event->event_time + event->tz_offset * CW_MINUTE, CW_DAY);
+    if (party->birth_date_count != 0 || !cw_str_is(party->kind, "person") ||
+        !cw_mrz_birth_date(mrz, day, n->arena, &date))
+        return;
+    party->birth_dates = cw_arena_alloc(n->arena, sizeof(*party->birth_dates));
+    party->birth_dates[party->birth_date_count++] = date;
+}
+
+/*
+ * A machine-readable zone that holds becomes the identifier that it states, and is kept as what was
+ * stated. A visa's stays what it is, for it identifies nobody; so does one that does not hold.
+ */
+static void rewrite_mrz(struct cw_normaliser *n, const struct cw_event *event, struct cw_part *part,
+                        bool party, struct cw_identifier *id)
+{
+    struct cw_mrz mrz;
+    cw_str value = absent;
+    cw_str issuer = absent;
+    const char *fault = cw_mrz_read(id->value, n->arena, &mrz);
+    if (fault == NULL && mrz.kind != NULL)
+        fault = cw_identifier_check(cw_id_kind_by_name(cw_cstr(mrz.kind)), mrz.number, mrz.issuer,
+                                    n->arena, &value, &issuer);
+    if (fault == NULL && party)
+        add_birth_date(n, event, part, &mrz);
+    if (fault == NULL && mrz.kind == NULL)
+        fault = "visa";
+    id->fault = cw_cstr(fault);
+    id->stated = absent;
+    if (fault != NULL)
+        return;
+    id->stated = cw_identifier_text(id->issuer, id->value, n->arena);
+    id->kind = cw_cstr(mrz.kind);
+    id->value = value;
+    id->issuer = issuer;
+}
+
 static void rewrite(struct cw_normaliser *n, struct cw_event *event,
                     const struct cw_contract *contract)
 {
@@ -415,8 +615,12 @@ static void rewrite(struct cw_normaliser *n, struct cw_event *event,
     for (size_t p = 0; p < cw_event_part_count(event); p++) {
         bool party = p < event->party_count;
         struct cw_part *part = party ? &event->parties[p] : &event->objects[p - event->party_count];
-        for (size_t i = 0; i < part->id_count; i++)
-            rewrite_identifier(n, part, party, &part->ids[i]);
+        for (size_t i = 0; i < part->id_count; i++) {
+            if (cw_str_is(part->ids[i].kind, "mrz"))
+                rewrite_mrz(n, event, part, party, &part->ids[i]);
+            else
+                rewrite_identifier(n, part, party, &part->ids[i]);
+        }
         for (size_t i = 0; i < part->name_count; i++)
             part->names[i].folded = cw_name_fold(part->names[i].full, n->arena);
     }
@@ -444,6 +648,26 @@ static void strip(struct cw_event *event)
 }
 
 /* --- keys --- */
+
+/* The scope of a kind and issuer. They are few, so most are found where they were put last. */
+static uint64_t scope_of(struct cw_normaliser *n, cw_str kind, cw_str issuer)
+{
+    struct scope *scope;
+    if (kind.len > sizeof(scope->kind) || issuer.len > sizeof(scope->issuer))
+        return cw_id_scope(&n->secret, kind, issuer);
+    struct scope wanted = { .kind_len = (uint8_t)kind.len, .issuer_len = (uint8_t)issuer.len };
+    cw_copy(wanted.kind, kind.ptr, kind.len);
+    cw_copy(wanted.issuer, issuer.ptr, issuer.len);
+    uint64_t mixed =
+        (wanted.words[0] ^ wanted.words[1] << 7 ^ wanted.words[2] << 11 ^ wanted.words[3] << 3) *
+        UINT64_C(0x9e3779b97f4a7c15);
+    scope = &n->scopes[mixed >> (64 - SCOPE_BITS)];
+    if (memcmp(scope->words, wanted.words, sizeof(wanted.words)) != 0) {
+        wanted.value = cw_id_scope(&n->secret, kind, issuer);
+        *scope = wanted;
+    }
+    return scope->value;
+}
 
 static struct cw_key *add_key(struct cw_normaliser *n)
 {
@@ -485,7 +709,7 @@ static bool add_identifiers(struct cw_normaliser *n, const struct cw_part *part,
                                (kind->exclusive ? CW_KEY_EXCLUSIVE : 0));
         key->rank = kind->rank;
         key->kind = kind->number;
-        key->scope = cw_id_scope(&n->secret, id->kind, id->issuer);
+        key->scope = scope_of(n, id->kind, id->issuer);
         key->key = hash;
     }
     return unique;
@@ -529,7 +753,7 @@ static void make_keys(struct cw_normaliser *n, const struct cw_event *event)
         struct cw_key *key = &n->keys[at];
         key->part = (uint16_t)p;
         key->flags = (uint8_t)(CW_KEY_RECORD | (unique || named ? 0 : CW_KEY_WEAK));
-        key->scope = cw_id_scope(&n->secret, part->kind, cw_cstr(""));
+        key->scope = scope_of(n, part->kind, cw_cstr(""));
         key->key = record;
     }
 }
@@ -562,7 +786,7 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
                   int64_t arrival, struct cw_normal *out, struct cw_reason *reason)
 {
     struct cw_normaliser *n = normaliser;
-    struct cw_event event;
+    struct cw_event event CW_UNINITIALIZED;
     cw_arena_reset(n->arena);
     n->body.len = 0;
     n->key_count = 0;
@@ -578,10 +802,11 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
     if (withdraws)
         strip(&event);
     else if (!check_envelope(&event, reason) || !check_parts(n, &event, reason) ||
-             !check_detail(&event, reason))
+             !check_detail(n, &event, reason))
         return false;
     else
         rewrite(n, &event, contract);
+    bool rated = withdraws || write_amount_eur(n, &event, out->header.time_lo);
 
     make_keys(n, &event);
     cw_event_write(&event, &n->body);
@@ -589,8 +814,8 @@ bool cw_normalise(struct cw_normaliser *normaliser, const struct cw_contract *co
         return false;
     struct cw_frame *header = &out->header;
     header->kind = CW_EVENT;
-    header->flags =
-        (uint8_t)((event.type->standing ? CW_STANDING : 0) | (withdraws ? CW_WITHDRAW : 0));
+    header->flags = (uint8_t)((event.type->standing ? CW_STANDING : 0) |
+                              (withdraws ? CW_WITHDRAW : 0) | (rated ? 0 : CW_NO_RATE));
     header->type = event.type->number;
     header->recorded_at = event.recorded_at;
     header->retain_until = retain_until(&event, withdraws);

@@ -68,7 +68,9 @@ void cw_sources_append(struct cw_sources *sources, const struct cw_source *sourc
 
 /*
  * Decoding of one record for any source: plans by writer schema, JSON, the Confluent header
- * (0, 4 bytes of schema id, body) with ids from contract->schemas_dir/ID.avsc. Owned by a source.
+ * (0, 4 bytes of schema id, body) with ids from contract->schemas_dir/ID.avsc, and Avro's
+ * single-object header (0xC3, 1, the schema's fingerprint), whose schema is the contract's own or
+ * stands in that directory as FINGERPRINT.avsc, in 16 hex digits. Owned by a source.
  */
 struct cw_decoder;
 struct cw_decoder *cw_decoder_new(const struct cw_contract *contract) CW_MUST_USE;
@@ -82,8 +84,9 @@ bool cw_decoder_datum(struct cw_decoder *decoder, cw_str bytes, size_t *consumed
 /** One JSON text. */
 bool cw_decoder_json(struct cw_decoder *decoder, cw_str text, cw_str *body,
                      struct cw_reason *reason) CW_MUST_USE;
-/** One message: Confluent header if there is one and the contract has schemas, JSON if it begins
- *  with '{', else plain under the contract's schema; all bytes must be consumed. */
+/** One message: Confluent header if there is one and the contract has schemas, single-object header
+ *  likewise or if it names the contract's schema, JSON if it begins with '{', else plain under the
+ * contract's schema; all bytes must be consumed. */
 bool cw_decoder_message(struct cw_decoder *decoder, cw_str bytes, cw_str *body,
                         struct cw_reason *reason) CW_MUST_USE;
 

@@ -51,6 +51,8 @@ static void links_json(struct cw_json *json, const struct cw_frame *frame)
         cw_json_kid(json, "record", links[i].record);
         cw_json_kid(json, "core", links[i].core);
         cw_json_kid(json, "entity", links[i].entity);
+        if (links[i].basis != 0)
+            cw_json_kint(json, "basis", links[i].basis);
         cw_json_close(json, '}');
     }
     cw_json_close(json, ']');
@@ -73,6 +75,8 @@ static void event_json(struct cw_json *json, const struct cw_frame *frame, struc
     cw_json_kint(json, "version", frame->version);
     cw_json_kbool(json, "withdraws", (frame->flags & CW_WITHDRAW) != 0);
     cw_json_kbool(json, "standing", (frame->flags & CW_STANDING) != 0);
+    if (frame->restriction != 0)
+        cw_json_kint(json, "restriction", frame->restriction);
     struct cw_event event;
     cw_json_key(json, "event");
     if (cw_event_read(&event, cw_frame_body(frame), frame->body_length, arena))
@@ -120,6 +124,8 @@ static void moved_json(struct cw_json *json, const struct cw_frame *frame)
     cw_json_kid(json, "core_to", moved.core_to);
     cw_json_kid(json, "entity_from", moved.entity_from);
     cw_json_kid(json, "entity_to", moved.entity_to);
+    if (moved.basis != 0)
+        cw_json_kint(json, "basis", moved.basis);
     cw_json_key(json, "records");
     cw_json_open(json, '[');
     for (size_t i = 0; i < moved.record_count; i++)
@@ -173,9 +179,9 @@ static void body_json(struct cw_json *json, const struct cw_frame *frame, struct
         break;
     case CW_NAME:
         if (cw_named_get(frame, &named)) {
-            static const char *const spaces[] = { "?",      "owner",       "type",
-                                                  "source", "restriction", "rule_set" };
-            cw_json_kcstr(json, "space", spaces[named.space <= CW_NAME_RULE_SET ? named.space : 0]);
+            static const char *const spaces[] = { "?",           "owner",    "type",  "source",
+                                                  "restriction", "rule_set", "basis", "rates" };
+            cw_json_kcstr(json, "space", spaces[named.space <= CW_NAME_RATES ? named.space : 0]);
             cw_json_kint(json, "number", named.number);
             cw_json_kstr(json, "name", named.text);
         }

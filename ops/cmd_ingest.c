@@ -15,7 +15,7 @@ struct arguments {
 };
 
 /* `path` gets LOG/dead-letters where no directory is named. */
-static bool read_settings(const struct arguments *arguments, struct cw_buf *path,
+static bool read_settings(struct arguments *arguments, struct cw_buf *path,
                           struct cw_ingest_settings *settings)
 {
     *settings = (struct cw_ingest_settings){ .dead_letters = arguments->dead_letters,
@@ -102,6 +102,7 @@ static int run(int argc, char **argv)
         { "retention", CW_OPT_TEXT, &arguments.shared.retention, false,
           "DATE: what ends before it has ended; events: the greatest event time is the date; "
           "without it the clock where a source is live, else nothing ends" },
+        { "rates", CW_OPT_TEXT, &arguments.shared.rates_path, false, CW_RATES_HELP },
         { "dead-letters", CW_OPT_TEXT, &arguments.dead_letters, false,
           "directory for what cannot be read (LOG/dead-letters)" },
         { "log-sync", CW_OPT_TEXT, &arguments.log_sync, false,
@@ -122,14 +123,14 @@ static int run(int argc, char **argv)
     }
     cw_sources_free(sources);
     cw_buf_done(&path);
-    free(arguments.shared.sources.items);
+    cw_ingest_args_done(&arguments.shared);
     return status;
 }
 
 const struct cw_command cw_cmd_ingest = {
     .name = "ingest",
-    .usage = "--source SPEC… --log DIR [--tick N] [--retention DATE|events] [--dead-letters DIR] "
-             "[--log-sync tick] [--counters FILE]",
+    .usage = "--source SPEC… --log DIR [--tick N] [--retention DATE|events] [--rates FILE] "
+             "[--dead-letters DIR] [--log-sync tick] [--counters FILE]",
     .summary = "foreign records in, the log out",
     .run = run,
 };

@@ -44,7 +44,7 @@ struct replay {
     uint64_t batch;
 };
 
-static int replay_with(const struct replay *replay, const struct cw_secret *secret,
+static int replay_with(struct replay *replay, const struct cw_secret *secret,
                        const struct cw_rules *rules, struct cw_sources *sources)
 {
     struct cw_ingest_settings settings = { .dead_letters = replay->dead_letters };
@@ -84,6 +84,7 @@ static int run(int argc, char **argv)
           "directory for alerts.jsonl and entities.jsonl" },
         { "retention", CW_OPT_TEXT, &replay.args.retention, false,
           "DATE, or \"events\"; by default nothing ends" },
+        { "rates", CW_OPT_TEXT, &replay.args.rates_path, false, CW_RATES_HELP },
         { "tick", CW_OPT_COUNT, &replay.args.tick, false, "admitted events a tick (4096)" },
         { "batch", CW_OPT_COUNT, &replay.batch, false, "frames a batch at most (512)" },
         { "dead-letters", CW_OPT_TEXT, &replay.dead_letters, false,
@@ -105,7 +106,7 @@ static int run(int argc, char **argv)
     status = sources != NULL ? replay_with(&replay, &secret, rules, sources) : CW_EXIT_FAILED;
     cw_sources_free(sources);
     cw_rules_free(rules);
-    free(replay.args.sources.items);
+    cw_ingest_args_done(&replay.args);
     return status;
 }
 

@@ -87,6 +87,7 @@ static void stage_words(const struct run *run, int stage, struct words *words)
         snprintf(text, sizeof(text), "%llu", (unsigned long long)run->args.tick);
         add_option(words, "--tick", text);
         add_option(words, "--retention", run->args.retention);
+        add_option(words, "--rates", run->args.rates_path);
         add_option(words, "--dead-letters", run->dead_letters);
     } else {
         snprintf(text, sizeof(text), "%llu", (unsigned long long)run->batch);
@@ -480,6 +481,7 @@ static int run_command(int argc, char **argv)
           "fill Redis again under a new generation, whatever stands there" },
         { "retention", CW_OPT_TEXT, &run.args.retention, false,
           "DATE, or \"events\"; by default the calendar if a source is live" },
+        { "rates", CW_OPT_TEXT, &run.args.rates_path, false, CW_RATES_HELP },
         { "tick", CW_OPT_COUNT, &run.args.tick, false, "admitted events a tick (4096)" },
         { "batch", CW_OPT_COUNT, &run.batch, false, "frames a batch at most (512)" },
         { "dead-letters", CW_OPT_TEXT, &run.dead_letters, false, "directory (LOG/dead-letters)" },
@@ -492,7 +494,7 @@ static int run_command(int argc, char **argv)
     run.progress = run.progress || isatty(STDERR_FILENO);
     run.live = any_live(&run.args.sources);
     status = prepared(&run);
-    free(run.args.sources.items);
+    cw_ingest_args_done(&run.args);
     free(run.audiences.items);
     return status;
 }

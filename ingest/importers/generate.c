@@ -4,22 +4,20 @@
  */
 #include "ingest/importers/generate.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "ingest/importers/generate_story.h"
-#include "ingest/wire/container.h"
+#include "ingest/importers/generate_files.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/json.h"
 #include "operators/runtime/mem.h"
-#include "operators/runtime/time.h"
 
-static const char *const rules[CW_GEN_RULES] = { "one_phone_several_persons",
-                                                 "wanted_person_at_border",
-                                                 "listed_person_opens_account" };
+static const char *const rules[CW_GENERATE_RULES] = {
+    "one_phone_several_persons",    "wanted_person_at_border", "listed_person_opens_account",
+    "document_several_birth_dates", "structuring_under_limit", "fan_in_several_countries",
+    "device_behind_many_accounts",
+};
 
 /* One record of a file: all that is held of it. */
 struct sending {
@@ -30,7 +28,7 @@ struct sending {
 
 struct generator {
     uint64_t seed;
-    const char *out;
+    struct cw_gen_files files;
     uint32_t stories;
     struct sending *sendings;
     size_t count;
@@ -38,12 +36,11 @@ struct generator {
     struct cw_gen_story story;
     struct cw_arena *arena;
     struct cw_generate_counts *counts;
-    char *error;
 };
 
 const char *cw_generate_rule(unsigned rule)
 {
-    return rule < CW_GEN_RULES ? rules[rule] : NULL;
+    return rule < CW_GENERATE_RULES ? rules[rule] : NULL;
 }
 
 /* --- planning --------------------------------------------------------------------------------- */
@@ -99,77 +96,12 @@ static int by_when(const void *a, const void *b)
     return x->emission - y->emission;
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
-static bool failed(struct generator *gen, const char *path)
+static void write_events(struct generator *gen)
 {
-    snprintf(gen->error, CW_GENERATE_ERROR, "%s cannot be written: %s", path, strerror(errno));
-    return false;
-}
-
-static bool make_directory(struct generator *gen, const char *name)
-{
-    struct cw_buf path = { 0 };
-    cw_buf_printf(&path, "%s%s%s", gen->out, name[0] != '\0' ? "/" : "", name);
-    cw_buf_u8(&path, 0);
-    bool ok = mkdir((char *)path.data, 0777) == 0 || errno == EEXIST;
-    if (!ok)
-        failed(gen, (char *)path.data);
-    cw_buf_done(&path);
-    return ok;
-}
-
-/* NULL: the error is set. */
-static FILE *open_file(struct generator *gen, const char *directory, const char *name,
-                       const char *suffix)
-{
-    struct cw_buf path = { 0 };
-    cw_buf_printf(&path, "%s/%s/%s%s", gen->out, directory, name, suffix);
-    cw_buf_u8(&path, 0);
-    FILE *file = fopen((char *)path.data, "wb");
-    if (file == NULL)
-        failed(gen, (char *)path.data);
-    cw_buf_done(&path);
-    return file;
-}
-
-/* Closes; false: something of what was written is not there. */
-static bool close_file(struct generator *gen, FILE *file, const char *name)
-{
-    bool ok = ferror(file) == 0;
-    if (fclose(file) != 0 || !ok)
-        return failed(gen, name);
-    return true;
-}
-
-static bool write_contract(struct generator *gen, const struct cw_gen_agency *agency)
-{
-    FILE *file = open_file(gen, "contracts", agency->code, ".yaml");
-    if (file == NULL)
-        return false;
-    fprintf(file,
-            "# What %s promises of its stream.\n"
-            "owners: [%s]\n"
-            "lateness: {default: %dd}\n"
-            "skew: 10m\n",
-            agency->code, agency->code, CW_GEN_LATENESS_DAYS);
-    return close_file(gen, file, agency->code);
-}
-
-static bool write_events(struct generator *gen)
-{
-    FILE *files[CW_GEN_AGENCIES] = { 0 };
-    struct cw_container_writer *writers[CW_GEN_AGENCIES] = { 0 };
     struct cw_buf body = { 0 };
-    bool ok = true;
-    for (unsigned i = 0; ok && i < CW_GEN_AGENCIES; i++) {
-        files[i] = open_file(gen, "events", cw_gen_agencies[i].code, ".avro");
-        ok = files[i] != NULL;
-        if (ok)
-            writers[i] = cw_container_create(files[i], cw_event_schema_json(),
-                                             cw_gen_agencies[i].codec, gen->seed + i);
-    }
-    for (size_t i = 0; ok && i < gen->count; i++) {
+    for (size_t i = 0; i < gen->count; i++) {
         const struct sending *sending = &gen->sendings[i];
         cw_gen_plan(&gen->story, gen->seed, sending->story);
         const struct cw_gen_emission *emission = &gen->story.emissions[sending->emission];
@@ -178,17 +110,10 @@ static bool write_events(struct generator *gen)
         body.len = 0;
         cw_event_write(&event, &body);
         unsigned agency = gen->story.happenings[emission->happening].agency;
-        cw_container_put(writers[agency], body.data, body.len);
+        cw_container_put(gen->files.writers[agency], body.data, body.len);
         cw_arena_reset(gen->arena);
     }
-    for (unsigned i = 0; i < CW_GEN_AGENCIES; i++) {
-        if (writers[i] != NULL && !cw_container_finish(writers[i]) && ok)
-            ok = failed(gen, cw_gen_agencies[i].code);
-        if (files[i] != NULL && !close_file(gen, files[i], cw_gen_agencies[i].code))
-            ok = false;
-    }
     cw_buf_done(&body);
-    return ok;
 }
 
 /* --- truth ------------------------------------------------------------------------------------ */
@@ -286,8 +211,8 @@ static void write_entity(struct generator *gen, FILE *file, struct cw_buf *line,
 
 static bool write_truth(struct generator *gen)
 {
-    FILE *alerts = open_file(gen, "truth", "truth", ".alerts");
-    FILE *entities = alerts == NULL ? NULL : open_file(gen, "truth", "truth", ".entities");
+    FILE *alerts = cw_gen_truth_open(&gen->files, "truth.alerts");
+    FILE *entities = alerts == NULL ? NULL : cw_gen_truth_open(&gen->files, "truth.entities");
     struct cw_buf line = { 0 };
     for (uint32_t i = 0; entities != NULL && i < gen->stories; i++) {
         cw_gen_plan(&gen->story, gen->seed, i);
@@ -300,9 +225,9 @@ static bool write_truth(struct generator *gen)
     }
     cw_buf_done(&line);
     bool ok = entities != NULL;
-    if (alerts != NULL && !close_file(gen, alerts, "truth.alerts"))
+    if (alerts != NULL && !cw_gen_truth_close(&gen->files, alerts, "truth.alerts"))
         ok = false;
-    if (entities != NULL && !close_file(gen, entities, "truth.entities"))
+    if (entities != NULL && !cw_gen_truth_close(&gen->files, entities, "truth.entities"))
         ok = false;
     return ok;
 }
@@ -314,20 +239,17 @@ bool cw_generate(uint64_t events, uint64_t seed, const char *out, struct cw_gene
     *counts = (struct cw_generate_counts){ 0 };
     struct generator *gen = cw_new(struct generator);
     gen->seed = seed;
-    gen->out = out;
     gen->counts = counts;
-    gen->error = error;
     gen->arena = cw_arena_new();
 
-    bool ok = make_directory(gen, "") && make_directory(gen, "events") &&
-              make_directory(gen, "contracts") && make_directory(gen, "truth");
-    for (unsigned i = 0; ok && i < CW_GEN_AGENCIES; i++)
-        ok = write_contract(gen, &cw_gen_agencies[i]);
+    bool ok = cw_gen_files_open(&gen->files, out, seed, error);
     if (ok) {
         plan_all(gen, events);
         qsort(gen->sendings, gen->count, sizeof(gen->sendings[0]), by_when);
-        ok = write_events(gen) && write_truth(gen);
+        write_events(gen);
+        ok = write_truth(gen);
     }
+    ok = cw_gen_files_close(&gen->files, ok);
     cw_arena_free(gen->arena);
     free(gen->sendings);
     free(gen);

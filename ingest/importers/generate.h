@@ -25,7 +25,12 @@
 
 #include "operators/runtime/attr.h"
 
-enum { CW_GENERATE_EVENTS_MAX = 12000000, CW_GENERATE_ERROR = 512 };
+enum {
+    CW_GENERATE_EVENTS_MAX = 12000000,
+    CW_GENERATE_PAYMENTS_MAX = 100000000,
+    CW_GENERATE_RULES = 7,
+    CW_GENERATE_ERROR = 512
+};
 
 struct cw_generate_counts {
     uint64_t events; /* records in all files */
@@ -35,16 +40,26 @@ struct cw_generate_counts {
     uint64_t withdrawals;
     uint64_t late; /* sent more than an hour after they happened */
     uint64_t malformed;
-    uint64_t planted[3]; /* by rule, as cw_generate_rule names them */
-    uint64_t lookalikes[3];
+    uint64_t planted[CW_GENERATE_RULES]; /* by rule, as cw_generate_rule names them */
+    uint64_t lookalikes[CW_GENERATE_RULES];
 };
 
-/** Slug of rule 0, 1, 2; NULL beyond. */
+/** Slug of rule 0 to CW_GENERATE_RULES - 1; NULL beyond. */
 const char *cw_generate_rule(unsigned rule);
 
 /** Writes about `events` records (1 to CW_GENERATE_EVENTS_MAX) below the directory `out`, which is
  *  made. False: `error` says what could not be written. */
 bool cw_generate(uint64_t events, uint64_t seed, const char *out, struct cw_generate_counts *counts,
                  char error[CW_GENERATE_ERROR]) CW_MUST_USE CW_NONNULL(3, 4);
+
+/**
+ * The same with payments alone, 1 to CW_GENERATE_PAYMENTS_MAX of them: between accounts of which
+ * few are busy and most are quiet, a payment every four seconds, 3 % late, 3 % sent again, with
+ * planted patterns and look-alikes of the two rules about payments, and no truth.entities. Its
+ * memory is that of two days of the stream.
+ */
+bool cw_generate_payments(uint64_t events, uint64_t seed, const char *out,
+                          struct cw_generate_counts *counts,
+                          char error[CW_GENERATE_ERROR]) CW_MUST_USE CW_NONNULL(3, 4);
 
 #endif

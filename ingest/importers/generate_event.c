@@ -23,13 +23,23 @@ const struct cw_gen_agency cw_gen_agencies[CW_GEN_AGENCIES] = {
 };
 /* clang-format on */
 
+const char *const cw_gen_countries[CW_GEN_COUNTRIES] = { "AT", "DE", "ES", "NL", "PL", "RO",
+                                                         "FR", "IT", "BE", "CZ", "HU", "UA" };
+
+const struct cw_gen_currency cw_gen_currencies[CW_GEN_CURRENCIES] = {
+    { "EUR", 100, NULL },   { "PLN", 430, "PL" }, { "RON", 497, "RO" }, { "CZK", 2500, "CZ" },
+    { "HUF", 39500, "HU" }, { "USD", 110, NULL }, { "CHF", 95, NULL },
+};
+
+const char *const cw_gen_channels[] = { "transfer", "cash", "card" };
+
 /* Odd multipliers permute 32 bits: ids are unique and do not show which events belong together. */
 cw_str cw_gen_event_id(const struct cw_gen_story *story, unsigned index, struct cw_arena *arena)
 {
     const struct cw_gen_happening *h = &story->happenings[index];
     uint32_t number =
         (story->index * CW_GEN_HAPPENINGS + index) * 2654435761U + (uint32_t)story->seed;
-    return cw_arena_printf(arena, "%c-%08X", "NXKA"[h->type], (unsigned)number);
+    return cw_arena_printf(arena, "%c-%08X", "NXKAP"[h->type], (unsigned)number);
 }
 
 unsigned cw_gen_part(const struct cw_gen_happening *h, unsigned mention)
@@ -99,7 +109,7 @@ static void fill_person(struct cw_part *part, const struct cw_gen_story *story,
                         const struct cw_gen_happening *h, const struct cw_gen_mention *m,
                         struct cw_arena *arena)
 {
-    static const char *const roles[] = { "subject", "traveller", "holder", "person" };
+    static const char *const roles[] = { "subject", "traveller", "holder", "person", "payer" };
     struct cw_gen_person person;
     struct cw_gen_person named;
     char text[CW_GEN_TEXT];
@@ -148,28 +158,45 @@ static void fill_parties(const struct cw_gen_story *story, const struct cw_gen_h
         fill_person(&event->parties[event->party_count++], story, h, &h->mentions[i], arena);
 }
 
-/* The passport that a traveller shows; the account that is opened. */
+static struct cw_part *add_object(struct cw_event *event, const char *role, const char *type,
+                                  struct cw_arena *arena)
+{
+    struct cw_part *object = &event->objects[event->object_count++];
+    object->role = cw_cstr(role);
+    object->kind = cw_cstr(type);
+    object->ids = cw_arena_alloc(arena, sizeof(object->ids[0]));
+    return object;
+}
+
+static void add_account(struct cw_event *event, const char *role, uint32_t account,
+                        const char *country, struct cw_arena *arena)
+{
+    char text[CW_GEN_TEXT];
+    const char *kind = cw_gen_account(account, country, text);
+    add_id(add_object(event, role, "account", arena), kind, NULL, copy(arena, text));
+}
+
+/* The passport that a traveller shows; the account that is opened, and the device with which; the
+ * accounts of a payment. */
 static void fill_objects(const struct cw_gen_story *story, const struct cw_gen_happening *h,
                          struct cw_arena *arena, struct cw_event *event)
 {
     const struct cw_gen_mention *first = &h->mentions[0];
-    bool document = h->type == CW_GEN_CROSSING && (first->show & CW_GEN_SHOW_PASSPORT) != 0;
-    if (!document && h->type != CW_GEN_ACCOUNT)
-        return;
-    struct cw_part *object = cw_arena_alloc(arena, sizeof(*object));
-    object->ids = cw_arena_alloc(arena, sizeof(object->ids[0]));
-    event->objects = object;
-    event->object_count = 1;
-    object->role = cw_cstr(document ? "document" : "account");
-    object->kind = object->role;
-    if (document) {
-        add_passport(object, story, first, arena);
-        return;
+    event->objects = cw_arena_alloc(arena, 2 * sizeof(event->objects[0]));
+    if (h->type == CW_GEN_CROSSING && (first->show & CW_GEN_SHOW_PASSPORT) != 0)
+        add_passport(add_object(event, "document", "document", arena), story, first, arena);
+    if (h->type == CW_GEN_ACCOUNT)
+        add_account(event, "account", h->account,
+                    cw_gen_agencies[h->account / 16 % CW_GEN_AGENCIES].country, arena);
+    if (h->type == CW_GEN_ACCOUNT && h->with_device) {
+        char text[CW_GEN_TEXT];
+        cw_gen_imei(h->device, text);
+        add_id(add_object(event, "device", "device", arena), "imei", NULL, copy(arena, text));
     }
-    char text[CW_GEN_TEXT];
-    const char *kind = cw_gen_account(
-        h->account, cw_gen_agencies[h->account / 16 % CW_GEN_AGENCIES].country, text);
-    add_id(object, kind, NULL, copy(arena, text));
+    if (h->type != CW_GEN_PAYMENT)
+        return;
+    add_account(event, "payer_account", h->account, cw_gen_countries[h->payer_country], arena);
+    add_account(event, "payee_account", h->payee, cw_gen_countries[h->payee_country], arena);
 }
 
 static void set_text(struct cw_event *event, const char *field, const char *text)
@@ -190,6 +217,15 @@ static void set_time(struct cw_event *event, const char *field, int64_t seconds)
     }
 }
 
+static void set_number(struct cw_event *event, const char *field, int64_t number)
+{
+    int index = cw_type_field(event->type, cw_cstr(field));
+    if (index >= 0) {
+        event->detail[index].present = true;
+        event->detail[index].number = number;
+    }
+}
+
 static void fill_details(const struct cw_gen_happening *h, unsigned version, bool cancels,
                          struct cw_arena *arena, struct cw_event *event)
 {
@@ -197,6 +233,7 @@ static void fill_details(const struct cw_gen_happening *h, unsigned version, boo
     static const char *const products[] = { "current", "savings", "business" };
     static const char *const platforms[] = { "meetsquare", "nightboard", "classified24",
                                              "citylist" };
+    static const char *const references[] = { "invoice", "rent", "loan", "goods" };
     static const char *const charges[] = { "fraud", "trafficking in persons", "drugs", "robbery" };
     const struct cw_gen_agency *agency = &cw_gen_agencies[h->agency];
     unsigned variety = h->variety + version - 1U; /* an amendment says another place */
@@ -225,6 +262,14 @@ static void fill_details(const struct cw_gen_happening *h, unsigned version, boo
         set_text(event, "category", "adult");
         set_text(event, "platform", platforms[h->variety / 4 % 4]);
         set_text(event, "city", agency->cities[variety % 4]);
+        break;
+    case CW_GEN_PAYMENT:
+        set_number(event, "amount", h->amount);
+        set_text(event, "currency", cw_gen_currencies[h->currency].code);
+        set_text(event, "payer_country", cw_gen_countries[h->payer_country]);
+        set_text(event, "payee_country", cw_gen_countries[h->payee_country]);
+        set_text(event, "channel", cw_gen_channels[h->channel]);
+        set_text(event, "reference", references[variety % 4]);
         break;
     }
 }
@@ -263,7 +308,8 @@ static void spoil(struct cw_event *event, enum cw_gen_flaw flaw)
 void cw_gen_event(const struct cw_gen_story *story, const struct cw_gen_emission *emission,
                   struct cw_arena *arena, struct cw_event *event)
 {
-    static const char *const types[] = { "notice", "border_crossing", "account_open", "online_ad" };
+    static const char *const types[] = { "notice", "border_crossing", "account_open", "online_ad",
+                                         "payment" };
     static const char *const ops[] = { "create", "amend", "amend", "withdraw" };
     const struct cw_gen_happening *h = &story->happenings[emission->happening];
     const struct cw_gen_agency *agency = &cw_gen_agencies[h->agency];

@@ -413,6 +413,19 @@ void cw_gen_phone(uint32_t phone, bool spaced, char out[CW_GEN_TEXT])
         snprintf(out, CW_GEN_TEXT, "%s%s%08u", prefix[0], prefix[1], number);
 }
 
+void cw_gen_imei(uint32_t device, char out[CW_GEN_TEXT])
+{
+    unsigned sum = 0;
+    snprintf(out, CW_GEN_TEXT, "35%012llu",
+             (unsigned long long)mapped(0, device, 7368787, 1000000000000));
+    for (int i = 0; i < 14; i++) {
+        unsigned digit = (unsigned)(out[i] - '0') << (i % 2);
+        sum += digit > 9 ? digit - 9 : digit;
+    }
+    out[14] = (char)('0' + (10 - sum % 10) % 10);
+    out[15] = '\0';
+}
+
 /* The two check digits that make country + digits + BBAN a multiple of 97 plus one. */
 static unsigned iban_check(const char *country, const char *bban)
 {

@@ -1,10 +1,12 @@
 /*
  * generate_story.c - what happens: patterns, look-alikes and everyday life, as numbers.
  *
- * Nothing here reads a rule file. What the three rules look for is written down where it is
- * planted. Everyday life keeps clear of them by construction: a phone of an everyday advertisement
- * stands beside two persons at most, and who has an everyday notice crosses no border and opens no
- * account.
+ * Nothing here reads a rule file. What the rules look for is written down where it is planted.
+ * Everyday life keeps clear of them by construction: a phone of an everyday advertisement stands
+ * beside two persons at most, who has an everyday notice crosses no border and opens no account, a
+ * passport is shown at borders with one birth date, a phone or device opens two accounts at most,
+ * of the payments of a story three at most lie below the limit that is structured for, and to an
+ * account three others pay, or any number by card.
  */
 #include <string.h>
 
@@ -17,7 +19,6 @@ enum {
     HOUR = 3600,
     FIRST_START = 120 * DAY, /* of a story; notices reach back from it */
     STARTS = 200 * DAY,
-    STORIES_A_ROUND = 256, /* one of each kind planted, then everyday life */
     PERSON_SHOWN = CW_GEN_SHOW_PASSPORT | CW_GEN_SHOW_BIRTH
 };
 
@@ -173,6 +174,12 @@ static int64_t sent_at(struct cw_gen_story *story, const struct cw_gen_happening
     return recorded + below(story, 15 * 60);
 }
 
+/* A notice has one publisher; a payment is told by the one agency of the payee's country. */
+static bool told_by_several(const struct cw_gen_happening *h)
+{
+    return h->type != CW_GEN_NOTICE && h->type != CW_GEN_PAYMENT;
+}
+
 /* Another agency saw the same and tells it as an event of its own. */
 static void second_agency(struct cw_gen_story *story, unsigned index)
 {
@@ -205,7 +212,7 @@ static void everyday_sending(struct cw_gen_story *story, unsigned index)
         send(story, index, 2, CW_GEN_WITHDRAW, when, false);
         if (fate < 18)
             send(story, index, 3, CW_GEN_AMEND, when + below(story, 3 * DAY), false);
-    } else if (fate < 35 && h->type != CW_GEN_NOTICE) {
+    } else if (fate < 35 && told_by_several(h)) {
         second_agency(story, index);
     }
 }
@@ -224,7 +231,7 @@ static void planted_sending(struct cw_gen_story *story, unsigned index)
         send(story, index, 1, CW_GEN_CREATE, first + below(story, 5 * DAY), true);
     else if (fate == 2 && !h->fixed)
         send(story, index, 2, CW_GEN_AMEND, first + below(story, 3 * DAY), false);
-    else if (fate == 3 && !h->fixed && h->type != CW_GEN_NOTICE)
+    else if (fate == 3 && !h->fixed && told_by_several(h))
         second_agency(story, index);
 }
 
@@ -510,6 +517,296 @@ static void resemble_sight(struct cw_gen_story *story, unsigned variant, int64_t
     misspelt(story, see(&sight, person, PERSON_SHOWN, seen));
 }
 
+/* --- rule 3: a document shown with several birth dates ---------------------------------------- */
+
+/*
+ * One passport is shown at borders with two full birth dates or more within 365 days: by its
+ * bearer, and by others with what they say of themselves.
+ */
+static struct cw_gen_mention *shows(struct cw_gen_story *story, uint32_t person, uint32_t document,
+                                    int64_t time)
+{
+    struct cw_gen_happening *h = happening(story, CW_GEN_CROSSING, any_agency(story), time);
+    member(story, h);
+    struct cw_gen_mention *m = mention(h, CW_GEN_TRAVELLER, person, PERSON_SHOWN);
+    m->document = document;
+    if (chance(story, 30.0))
+        m->form = (uint8_t)between(story, 1, 6);
+    return m;
+}
+
+static void plant_birth_dates(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    uint32_t bearer = somebody(story, false);
+    uint32_t other = somebody_else(story, bearer);
+    int64_t gap = between(story, 1, 150) * DAY;
+    shows(story, bearer, bearer, start);
+    shows(story, other, bearer, start + gap);
+    story->note = "one passport, two travellers of different birth dates";
+    if (variant % 3 == 1) {
+        shows(story, somebody_else(story, bearer), bearer,
+              start + gap + between(story, 1, 150) * DAY);
+        story->note = "one passport, three travellers of different birth dates";
+    } else if (variant % 3 == 2) {
+        shows(story, other, bearer, start + gap + between(story, 1, 20) * DAY)->named = bearer;
+        story->note = "one passport; the other traveller goes by the bearer's name too";
+    }
+}
+
+static void resemble_birth_dates(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    uint32_t bearer = somebody(story, false);
+    uint32_t other = somebody_else(story, bearer);
+    int64_t gap = between(story, 1, 100) * DAY;
+    shows(story, bearer, bearer, start);
+    switch (variant % 4) {
+    case 0:
+        shows(story, bearer, bearer, start + gap)->form = 3;
+        shows(story, bearer, bearer, start + 2 * gap);
+        story->note = "the same birth date three times";
+        break;
+    case 1:
+        shows(story, other, bearer, start + gap)->show |= CW_GEN_SHOW_OTHER_ISSUER;
+        story->note = "two passports of one number, of different countries";
+        break;
+    case 2:
+        shows(story, other, bearer, start + 390 * DAY + gap / 10);
+        story->note = "two birth dates, more than a year apart";
+        break;
+    default:
+        shows(story, bearer, bearer, start + gap);
+        shows(story, other, bearer, start + gap + DAY);
+        withdraw(story, &story->happenings[2]);
+        story->note = "the crossing with the other birth date was withdrawn";
+        break;
+    }
+}
+
+/* --- payments --------------------------------------------------------------------------------- */
+
+/* The nth account of the story; it is the same one in each of its countries' forms, so a story
+ * keeps to one country for each. */
+static uint32_t account(const struct cw_gen_story *story, unsigned nth)
+{
+    CW_CHECK(nth < CW_GEN_HAPPENINGS);
+    return story->index * CW_GEN_HAPPENINGS + nth;
+}
+
+/* Accounts are the story's own by number; `payee_country` is the agency too, where it has one. */
+static struct cw_gen_happening *pays(struct cw_gen_story *story, int64_t time, unsigned payer,
+                                     unsigned payer_country, unsigned payee, unsigned payee_country,
+                                     uint32_t cents)
+{
+    payer_country %= CW_GEN_COUNTRIES;
+    payee_country %= CW_GEN_COUNTRIES;
+    uint8_t agency = (uint8_t)(payee_country % CW_GEN_AGENCIES);
+    struct cw_gen_happening *h = happening(story, CW_GEN_PAYMENT, agency, time);
+    h->account = account(story, payer);
+    h->payee = account(story, payee);
+    h->payer_country = (uint8_t)payer_country;
+    h->payee_country = (uint8_t)payee_country;
+    h->currency = CW_GEN_EURO;
+    h->amount = cents;
+    h->channel = CW_GEN_TRANSFER;
+    return h;
+}
+
+static void in_currency(struct cw_gen_happening *h, unsigned currency)
+{
+    h->currency = (uint8_t)currency;
+    h->amount = h->amount * cw_gen_currencies[currency].for_hundred / 100;
+}
+
+/* --- rule 4: structuring under a limit -------------------------------------------------------- */
+
+/*
+ * Four payments or more of 7,000 to 9,999.99 EUR by or to one account within seven days, above
+ * 30,000 EUR together. The other sides are of one country, so that it is no fan-in.
+ */
+static void structure(struct cw_gen_story *story, unsigned count, int64_t start, int64_t gap,
+                      uint32_t least, uint32_t most)
+{
+    unsigned country = below(story, CW_GEN_COUNTRIES);
+    bool payer = chance(story, 50.0);
+    for (unsigned i = 0; i < count; i++) {
+        int64_t time = start + i * gap + below(story, HOUR);
+        uint32_t cents = between(story, least, most);
+        struct cw_gen_happening *h = payer
+                                         ? pays(story, time, 0, country, 1 + i, country + 1, cents)
+                                         : pays(story, time, 1 + i, country + 1, 0, country, cents);
+        if (chance(story, 40.0))
+            h->channel = CW_GEN_CASH;
+        member(story, h);
+    }
+}
+
+static void plant_structuring(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    unsigned count = between(story, 4, 7);
+    structure(story, count, start, 6 * DAY / count, 780000, variant % 3 == 2 ? 960000 : 999900);
+    story->note = "four payments or more below the limit within six days, above 30,000 EUR";
+    if (variant % 3 != 2)
+        return;
+    for (unsigned i = 0; i < count; i++)
+        in_currency(&story->happenings[i], CW_GEN_ZLOTY);
+    story->note = "four payments or more below the limit within six days, in zloty";
+}
+
+static void resemble_structuring(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    switch (variant % 5) {
+    case 0:
+        structure(story, 3, start, DAY, 900000, 999999);
+        story->note = "three payments only";
+        break;
+    case 1:
+        structure(story, 4, start, DAY, 700000, 745000);
+        story->note = "four payments that are less than 30,000 EUR together";
+        break;
+    case 2:
+        structure(story, 4, start, 10 * DAY, 800000, 999900);
+        story->note = "four payments over 30 days";
+        break;
+    case 3:
+        structure(story, 5, start, DAY, 1000000, 1200000);
+        story->happenings[2].amount = 699999;
+        story->note = "five payments at or above the limit or below the band";
+        break;
+    default:
+        structure(story, 4, start, DAY, 800000, 999900);
+        withdraw(story, &story->happenings[1]);
+        story->note = "one of four payments was withdrawn";
+        break;
+    }
+}
+
+/* --- rule 5: fan-in from several countries ---------------------------------------------------- */
+
+/*
+ * Five payers or more of three countries or more pay one account within 72 hours, 500 to 10,000 EUR
+ * each, not by card. Each stays below 7,000 EUR, so that it is no structuring.
+ */
+static void fan_in(struct cw_gen_story *story, unsigned payers, unsigned of, int64_t start,
+                   int64_t gap, uint32_t least, uint32_t most)
+{
+    unsigned country = below(story, CW_GEN_COUNTRIES);
+    for (unsigned i = 0; i < payers; i++)
+        member(story, pays(story, start + i * gap + below(story, HOUR), 1 + i, country + 1 + i % of,
+                           0, country, between(story, least, most)));
+}
+
+static void plant_fan_in(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    unsigned payers = between(story, 5, 8);
+    fan_in(story, payers, between(story, 3, 5), start, 66 * HOUR / payers, 60000, 620000);
+    story->note = "five payers or more of three countries or more within 67 hours";
+    if (variant % 3 == 2)
+        in_currency(&story->happenings[1], CW_GEN_CURRENCIES - 1);
+}
+
+static void resemble_fan_in(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    switch (variant % 5) {
+    case 0:
+        fan_in(story, 5, 2, start, 10 * HOUR, 60000, 650000);
+        story->note = "five payers of two countries";
+        break;
+    case 1: {
+        fan_in(story, 4, 4, start, 10 * HOUR, 60000, 650000);
+        const struct cw_gen_happening *one = &story->happenings[0];
+        member(story,
+               pays(story, start + 45 * HOUR, 1, one->payer_country, 0, one->payee_country, 70000));
+        story->note = "four payers of four countries, one of them twice";
+        break;
+    }
+    case 2:
+        fan_in(story, 5, 5, start, 84 * HOUR, 60000, 650000);
+        story->note = "five payers over two weeks";
+        break;
+    case 3:
+        fan_in(story, 8, 4, start, 6 * HOUR, 60000, 650000);
+        for (unsigned i = 0; i < story->happening_count; i++)
+            story->happenings[i].channel = CW_GEN_CARD;
+        story->note = "a shop: eight payers of four countries, by card";
+        break;
+    default:
+        fan_in(story, 6, 3, start, 8 * HOUR, 10000, 49999);
+        story->note = "six payers of three countries, of less than 500 EUR each";
+        break;
+    }
+}
+
+/* --- rule 6: one device or phone behind many accounts ----------------------------------------- */
+
+/* Three different accounts or more are opened with one device, or by holders with one phone, within
+ * 30 days. */
+static struct cw_gen_happening *opens(struct cw_gen_story *story, int64_t time, uint32_t person,
+                                      unsigned nth, bool by_phone)
+{
+    struct cw_gen_happening *h = happening(story, CW_GEN_ACCOUNT, any_agency(story), time);
+    struct cw_gen_mention *m = mention(h, CW_GEN_HOLDER, person, PERSON_SHOWN);
+    h->account = account(story, nth);
+    h->device = story->index;
+    h->phone = story->index;
+    h->with_device = !by_phone;
+    if (by_phone)
+        m->show |= CW_GEN_SHOW_PHONE;
+    misspelt(story, m);
+    member(story, h);
+    return h;
+}
+
+static void plant_device(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    bool by_phone = variant % 2 == 1;
+    unsigned count = between(story, 3, 5);
+    uint32_t gap = 26U * DAY / count;
+    uint32_t person = somebody(story, false);
+    for (unsigned i = 0; i < count; i++) {
+        opens(story, start + (int64_t)i * gap + below(story, gap), person, i, by_phone);
+        if (variant % 4 < 2)
+            person = somebody(story, false);
+    }
+    story->note = by_phone ? "one phone behind three accounts or more within 27 days"
+                           : "one device behind three accounts or more within 27 days";
+}
+
+static void resemble_device(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    bool by_phone = variant / 5 % 2 == 1;
+    uint32_t person = somebody(story, false);
+    opens(story, start, person, 0, by_phone);
+    opens(story, start + 3 * DAY, variant % 5 == 1 ? person : somebody(story, false),
+          variant % 5 == 1 ? 0 : 1, by_phone);
+    switch (variant % 5) {
+    case 0:
+        story->note = "two accounts only";
+        break;
+    case 1:
+        opens(story, start + 5 * DAY, person, 0, by_phone);
+        story->note = "one account, told three times";
+        break;
+    case 2:
+        story->happenings[1].time = start + 45 * DAY;
+        opens(story, start + 90 * DAY, somebody(story, false), 2, by_phone);
+        story->note = "three accounts over three months";
+        break;
+    case 3:
+        withdraw(story, opens(story, start + 5 * DAY, somebody(story, false), 2, by_phone));
+        story->note = "the third account's opening was withdrawn";
+        break;
+    default: {
+        struct cw_gen_happening *h =
+            opens(story, start + 5 * DAY, somebody(story, false), 2, by_phone);
+        h->with_device = by_phone;
+        h->mentions[0].show ^= CW_GEN_SHOW_PHONE;
+        story->note = by_phone ? "a phone behind two accounts, a device behind a third"
+                               : "a device behind two accounts, a phone behind a third";
+        break;
+    }
+    }
+}
+
 /* --- everyday life ---------------------------------------------------------------------------- */
 
 /* What a register asks of a person, so that some records can be joined and some cannot. */
@@ -551,10 +848,11 @@ static void opens_accounts(struct cw_gen_story *story, int64_t start)
         h->account = story->index * CW_GEN_HAPPENINGS + i;
         struct cw_gen_mention *m =
             misspelt(story, mention(h, CW_GEN_HOLDER, one, usual_show(story)));
-        if (chance(story, 40.0)) {
-            h->phone = story->index;
+        h->phone = story->index;
+        h->device = story->index;
+        if (i < 2 && chance(story, 40.0))
             m->show |= CW_GEN_SHOW_PHONE;
-        }
+        h->with_device = i > 0 && chance(story, 60.0);
         if (chance(story, 15.0))
             misspelt(story, mention(h, CW_GEN_HOLDER, two, PERSON_SHOWN));
     }
@@ -575,6 +873,42 @@ static void advertises(struct cw_gen_story *story, int64_t start)
         if (pair && chance(story, 30.0))
             mention(h, CW_GEN_ADVERTISED, i % 2 == 1 ? one : two, show);
     }
+}
+
+/* Two accounts pay three; three payments at most lie in the band below the limit. */
+static void has_money(struct cw_gen_story *story, int64_t start)
+{
+    uint32_t person = somebody(story, false);
+    unsigned home = below(story, CW_GEN_COUNTRIES);
+    unsigned count = between(story, 2, 6);
+    unsigned band = 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned payer = below(story, 2);
+        unsigned payee = between(story, 2, 4);
+        uint32_t fate = below(story, 100);
+        uint32_t cents = between(story, 500, fate < 60 ? 46000 : 640000);
+        if (fate >= 95)
+            cents = between(story, 1100000, 9000000);
+        else if (fate >= 85 && band++ < 3)
+            cents = between(story, 700000, 999999);
+        struct cw_gen_happening *h = pays(story, start + below(story, 50 * DAY), payer,
+                                          home + payer, payee, home + payee * 3, cents);
+        h->channel = (uint8_t)below(story, CW_GEN_CHANNELS);
+        if (cents < 640000 && chance(story, 25.0))
+            in_currency(h, 1 + below(story, CW_GEN_CURRENCIES - 1));
+        if (payer == 0 && chance(story, 40.0))
+            misspelt(story, mention(h, CW_GEN_PAYER, person, usual_show(story)));
+    }
+}
+
+static void keeps_shop(struct cw_gen_story *story, int64_t start)
+{
+    unsigned home = below(story, CW_GEN_AGENCIES);
+    unsigned count = between(story, 5, 12);
+    for (unsigned i = 0; i < count; i++)
+        pays(story, start + below(story, 3 * DAY), 1 + i, home + i % 5, 0, home,
+             between(story, 500, i % 4 == 0 ? 640000 : 46000))
+            ->channel = CW_GEN_CARD;
 }
 
 static void is_wanted(struct cw_gen_story *story, int64_t start)
@@ -624,9 +958,10 @@ static void shares_passport(struct cw_gen_story *story, int64_t start)
         unsigned show = PERSON_SHOWN | CW_GEN_SHOW_NATIONAL;
         struct cw_gen_happening *h = happening(story, CW_GEN_CROSSING, any_agency(story), start);
         mention(h, CW_GEN_TRAVELLER, first, show);
-        h = happening(story, CW_GEN_CROSSING, any_agency(story),
+        h = happening(story, CW_GEN_ACCOUNT, any_agency(story),
                       start + between(story, 1, 20) * DAY);
-        mention(h, CW_GEN_TRAVELLER, second, show)->document = first;
+        h->account = account(story, 0);
+        mention(h, CW_GEN_HOLDER, second, show)->document = first;
         return;
     }
     struct cw_gen_happening *h = happening(story, CW_GEN_CROSSING, any_agency(story), start);
@@ -654,13 +989,17 @@ static void is_malformed(struct cw_gen_story *story, int64_t start)
 static void everyday_life(struct cw_gen_story *story, int64_t start)
 {
     uint32_t fate = below(story, 1000);
-    if (fate < 430)
+    if (fate < 380)
         travels(story, start);
-    else if (fate < 710)
+    else if (fate < 630)
         opens_accounts(story, start);
-    else if (fate < 870)
+    else if (fate < 770)
         advertises(story, start);
-    else if (fate < 940)
+    else if (fate < 870)
+        has_money(story, start);
+    else if (fate < 885)
+        keeps_shop(story, start);
+    else if (fate < 945)
         is_wanted(story, start);
     else if (fate < 990)
         becomes_one(story, start);
@@ -668,6 +1007,68 @@ static void everyday_life(struct cw_gen_story *story, int64_t start)
         shares_passport(story, start);
     else
         is_malformed(story, start);
+}
+
+static void plant(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    switch ((enum cw_gen_rule)story->rule) {
+    case CW_GEN_PHONE:
+        plant_phone(story, variant, start);
+        break;
+    case CW_GEN_WANTED:
+    case CW_GEN_LISTED:
+        plant_sight(story, variant, start);
+        break;
+    case CW_GEN_BIRTH_DATES:
+        plant_birth_dates(story, variant, start);
+        break;
+    case CW_GEN_STRUCTURING:
+        plant_structuring(story, variant, start);
+        break;
+    case CW_GEN_FAN_IN:
+        plant_fan_in(story, variant, start);
+        break;
+    case CW_GEN_DEVICE:
+        plant_device(story, variant, start);
+        break;
+    }
+}
+
+static void resemble(struct cw_gen_story *story, unsigned variant, int64_t start)
+{
+    switch ((enum cw_gen_rule)story->rule) {
+    case CW_GEN_PHONE:
+        resemble_phone(story, variant, start);
+        break;
+    case CW_GEN_WANTED:
+    case CW_GEN_LISTED:
+        resemble_sight(story, variant, start);
+        break;
+    case CW_GEN_BIRTH_DATES:
+        resemble_birth_dates(story, variant, start);
+        break;
+    case CW_GEN_STRUCTURING:
+        resemble_structuring(story, variant, start);
+        break;
+    case CW_GEN_FAN_IN:
+        resemble_fan_in(story, variant, start);
+        break;
+    case CW_GEN_DEVICE:
+        resemble_device(story, variant, start);
+        break;
+    }
+}
+
+/* A passport is shown at borders with its bearer's one birth date, whatever slips elsewhere. */
+static void no_slips_at_borders(struct cw_gen_story *story)
+{
+    for (unsigned i = 0; i < story->happening_count; i++) {
+        struct cw_gen_happening *h = &story->happenings[i];
+        for (unsigned m = 0; h->type == CW_GEN_CROSSING && m < h->mention_count; m++) {
+            if ((h->mentions[m].show & CW_GEN_SHOW_PASSPORT) != 0)
+                h->mentions[m].slip = false;
+        }
+    }
 }
 
 void cw_gen_plan(struct cw_gen_story *story, uint64_t seed, uint32_t index)
@@ -685,22 +1086,19 @@ void cw_gen_plan(struct cw_gen_story *story, uint64_t seed, uint32_t index)
     cw_gen_seed(&story->rng, seed, index);
 
     int64_t start = FIRST_START + below(story, STARTS);
-    unsigned place = index % STORIES_A_ROUND;
-    unsigned variant = index / STORIES_A_ROUND;
+    unsigned place = index % CW_GEN_STORIES_A_ROUND;
+    unsigned variant = index / CW_GEN_STORIES_A_ROUND;
     if (place >= 2 * CW_GEN_RULES) {
         everyday_life(story, start);
     } else {
         story->rule = (int8_t)(place / 2);
         story->planted = place % 2 == 0;
         story->expected = story->planted;
-        if (story->rule == 0 && story->planted)
-            plant_phone(story, variant, start);
-        else if (story->rule == 0)
-            resemble_phone(story, variant, start);
-        else if (story->planted)
-            plant_sight(story, variant, start);
+        if (story->planted)
+            plant(story, variant, start);
         else
-            resemble_sight(story, variant, start);
+            resemble(story, variant, start);
     }
+    no_slips_at_borders(story);
     send_all(story);
 }

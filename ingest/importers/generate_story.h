@@ -14,7 +14,9 @@
 
 enum {
     CW_GEN_AGENCIES = 6,
-    CW_GEN_RULES = 3,
+    CW_GEN_RULES = 7,
+    CW_GEN_STORIES_A_ROUND = 192, /* one of each kind planted, then everyday life */
+    CW_GEN_COUNTRIES = 12,
     CW_GEN_PERSONS = 16, /* a story; ids are story * CW_GEN_PERSONS + k */
     CW_GEN_HAPPENINGS = 16,
     CW_GEN_EMISSIONS = 64,
@@ -24,6 +26,17 @@ enum {
      * day loses one, the other is to spare. */
     CW_GEN_LATENESS_DAYS = 10,
     CW_GEN_DELAY_MAX = (CW_GEN_LATENESS_DAYS - 2) * CW_GEN_DAY
+};
+
+/* Rules by their place in cw_generate_rule. */
+enum cw_gen_rule {
+    CW_GEN_PHONE,
+    CW_GEN_WANTED,
+    CW_GEN_LISTED,
+    CW_GEN_BIRTH_DATES,
+    CW_GEN_STRUCTURING,
+    CW_GEN_FAN_IN,
+    CW_GEN_DEVICE
 };
 
 /* xoshiro256**, seeded by splitmix64. */
@@ -65,12 +78,20 @@ const char *cw_gen_other_country(const struct cw_gen_person *person);
 /** The nth phone, in E.164 or spaced; the nth account: an IBAN, or an account where country has
  *  none here. Returns the kind. */
 void cw_gen_phone(uint32_t phone, bool spaced, char out[CW_GEN_TEXT]);
+/** 15 digits, the last of which checks the others. */
+void cw_gen_imei(uint32_t device, char out[CW_GEN_TEXT]);
 const char *cw_gen_account(uint32_t account, const char *country, char out[CW_GEN_TEXT]);
 
 /* --- stories (generate_story.c) --------------------------------------------------------------- */
 
-enum cw_gen_type { CW_GEN_NOTICE, CW_GEN_CROSSING, CW_GEN_ACCOUNT, CW_GEN_AD };
-enum cw_gen_role { CW_GEN_SUBJECT, CW_GEN_TRAVELLER, CW_GEN_HOLDER, CW_GEN_ADVERTISED };
+enum cw_gen_type { CW_GEN_NOTICE, CW_GEN_CROSSING, CW_GEN_ACCOUNT, CW_GEN_AD, CW_GEN_PAYMENT };
+enum cw_gen_role {
+    CW_GEN_SUBJECT,
+    CW_GEN_TRAVELLER,
+    CW_GEN_HOLDER,
+    CW_GEN_ADVERTISED,
+    CW_GEN_PAYER
+};
 enum {
     CW_GEN_SHOW_NATIONAL = 1,
     CW_GEN_SHOW_PASSPORT = 2,
@@ -116,7 +137,15 @@ struct cw_gen_happening {
     uint16_t variety; /* places and the like */
     uint32_t recorded_after;
     uint32_t phone;   /* of an ad's contact, or shown by a holder */
-    uint32_t account; /* of an account_open */
+    uint32_t account; /* of an account_open; who pays */
+    uint32_t device;  /* with which an account is opened */
+    bool with_device;
+    uint8_t channel;       /* of a payment, and so are all to amount: cw_gen_channels */
+    uint8_t payer_country; /* cw_gen_countries */
+    uint8_t payee_country;
+    uint8_t currency; /* cw_gen_currencies */
+    uint32_t payee;
+    int64_t amount; /* minor units */
     int64_t time;
     int64_t valid_from;
     int64_t valid_to;
@@ -162,6 +191,22 @@ enum cw_gen_colour {
     CW_GEN_WATCH,
     CW_GEN_COLOURS
 };
+
+/* The first six are those of the agencies, in their order. */
+extern const char *const cw_gen_countries[CW_GEN_COUNTRIES];
+
+/* Units for a hundred euro, about: of what is planted or resembles it, amounts in them keep a tenth
+ * away from all limits. */
+struct cw_gen_currency {
+    const char *code;
+    uint32_t for_hundred;
+    const char *country; /* NULL: any */
+};
+enum { CW_GEN_EURO, CW_GEN_ZLOTY, CW_GEN_CURRENCIES = 7 };
+extern const struct cw_gen_currency cw_gen_currencies[CW_GEN_CURRENCIES];
+
+extern const char *const cw_gen_channels[];
+enum cw_gen_channel { CW_GEN_TRANSFER, CW_GEN_CASH, CW_GEN_CARD, CW_GEN_CHANNELS };
 
 void cw_gen_plan(struct cw_gen_story *story, uint64_t seed, uint32_t index);
 

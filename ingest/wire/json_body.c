@@ -152,9 +152,8 @@ static bool encode_union(struct encoder *encoder, const struct cw_node *node, co
         fits++;
     if (fits == node->branch_count) {
         /* [null, X]: X is what was expected, and can say better what is wrong. */
-        const struct cw_node *last = node->branches[node->branch_count - 1];
         if (node->branch_count == 2 && node->branches[0]->kind == CW_KIND_NULL)
-            return encode(encoder, last, value);
+            return encode(encoder, node->branches[1], value);
         return reject(encoder, "bad_type", "%s is no branch of the union", json_kind(value));
     }
     cw_buf_avro_long(encoder->out, (int64_t)fits);

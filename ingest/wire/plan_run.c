@@ -6,16 +6,6 @@
 #include "ingest/wire/utf8.h"
 #include "operators/runtime/check.h"
 
-/* The compiler's zeroing of locals (release) would cost more than a small datum takes to walk. */
-#if defined(__has_attribute)
-#if __has_attribute(uninitialized)
-#define UNINITIALIZED __attribute__((uninitialized))
-#endif
-#endif
-#ifndef UNINITIALIZED
-#define UNINITIALIZED
-#endif
-
 /* A record (the call of a subroutine) or an array or map that is being read. */
 struct frame {
     const struct cw_op *op;
@@ -629,7 +619,7 @@ bool cw_plan_run(const struct cw_plan *plan, const uint8_t *bytes, size_t len, s
 {
     static const uint8_t nothing[1];
     const uint8_t *start = bytes != NULL ? bytes : nothing;
-    struct run run UNINITIALIZED;
+    struct run run CW_UNINITIALIZED; /* its frames would cost more to zero than a small datum */
     run.plan = plan;
     run.end = start + len;
     run.pending = start;

@@ -69,6 +69,16 @@ static void member_json(struct cw_json *json, const struct member *member)
     cw_json_close(json, '}');
 }
 
+/* The canonical text is JSON itself; nothing where the basis demands nothing. */
+static void restriction_json(struct cw_json *json, cw_str text)
+{
+    if (text.len == 0)
+        return;
+    cw_json_key(json, "restriction");
+    cw_buf_str(json->buf, text);
+    json->comma = true;
+}
+
 static int compare_lines(const void *a, const void *b)
 {
     return cw_str_cmp(*(const cw_str *)a, *(const cw_str *)b);
@@ -102,6 +112,7 @@ bool cw_link_export(const struct cw_link *link, struct cw_log *log, FILE *file)
         for (size_t i = 0; i < n; i++)
             member_json(&json, &members[i]);
         cw_json_close(&json, ']');
+        restriction_json(&json, cw_link_basis(link, core));
         cw_json_close(&json, '}');
         ends[count++] = text.len;
     }
@@ -181,8 +192,9 @@ static void shared_json(struct cw_json *json, const struct member *members, size
     cw_json_close(json, ']');
 }
 
-static void entity_json(struct cw_json *json, const struct cw_core *core,
-                        const struct member *members, size_t count, struct cw_arena *arena)
+static void entity_json(struct cw_json *json, const struct cw_link *link,
+                        const struct cw_core *core, const struct member *members, size_t count,
+                        struct cw_arena *arena)
 {
     cw_json_open(json, '{');
     cw_json_kid(json, "id", core->entity);
@@ -212,6 +224,7 @@ static void entity_json(struct cw_json *json, const struct cw_core *core,
     }
     cw_json_close(json, ']');
     shared_json(json, members, count, arena);
+    restriction_json(json, cw_link_basis(link, core));
     cw_json_close(json, '}');
 }
 
@@ -230,7 +243,7 @@ bool cw_link_show(const struct cw_link *link, struct cw_log *log, struct cw_id e
         if (members == NULL)
             break;
         struct cw_json json = cw_json(&text);
-        entity_json(&json, core, members, n, arena);
+        entity_json(&json, link, core, members, n, arena);
         cw_buf_u8(&text, '\n');
         found = fwrite(text.data, 1, text.len, file) == text.len;
         break;

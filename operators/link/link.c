@@ -5,6 +5,7 @@
 #include "operators/link/link_state.h"
 #include "operators/link/partition.h"
 #include "operators/runtime/check.h"
+#include "operators/runtime/logging.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
 
@@ -21,6 +22,9 @@ struct cw_link *cw_link_new(const struct cw_secret *secret)
     cw_lists_init(&link->held_lists, sizeof(struct cw_held));
     cw_lists_init(&link->handle_lists, sizeof(uint32_t));
     link->arena = cw_arena_new();
+    link->restrictions = cw_restrictions_new();
+    link->given = cw_new(uint32_t); /* 0 is none in both */
+    link->given_count = 1;
     link->of_records = cw_total(&link->totals, "link.records");
     link->of_entities = cw_total(&link->totals, "link.entities");
     link->of_merges = cw_total(&link->totals, "link.merges");
@@ -30,6 +34,7 @@ struct cw_link *cw_link_new(const struct cw_secret *secret)
     link->of_recomputed = cw_total(&link->totals, "link.records_recomputed");
     link->of_small = cw_total(&link->totals, "link.units_recomputed_le_1000");
     link->of_large = cw_total(&link->totals, "link.units_recomputed_gt_1000");
+    link->of_restricted = cw_total(&link->totals, "link.restricted");
     return link;
 }
 
@@ -47,6 +52,9 @@ static void link_free(void *self)
     cw_lists_done(&link->held_lists);
     cw_lists_done(&link->handle_lists);
     cw_arena_free(link->arena);
+    cw_restrictions_free(link->restrictions);
+    free(link->given);
+    free(link->named);
     free(link);
 }
 
@@ -84,6 +92,7 @@ static void remove_handle(struct cw_link *link, struct cw_list *list, uint32_t h
 struct touched {
     uint32_t record;
     bool was_there; /* had live support before the unit */
+    bool rebased;   /* its founding mention has another restriction than before */
 };
 
 struct unit {
@@ -104,7 +113,7 @@ static void touch(struct unit *unit, uint32_t record, bool was_there)
         if (unit->touched[i].record == record)
             return;
     }
-    unit->touched[unit->touched_count++] = (struct touched){ record, was_there };
+    unit->touched[unit->touched_count++] = (struct touched){ record, was_there, false };
 }
 
 /* --- records and identifiers --- */
@@ -176,12 +185,12 @@ static void apply_frame(struct cw_link *link, struct unit *unit, const struct cw
         struct cw_link_record *record = cw_link_record_at(link, handle);
         touch(unit, handle, cw_support_count(&record->supports) > 0);
         const struct cw_support support = { frame->recorded_at, frame->identity, frame->position,
-                                            key->part, 0 };
+                                            key->part, link->given[frame->restriction] };
         if (frame->sign < 0) {
             cw_support_remove(&link->support_lists, &record->supports, &support);
             continue;
         }
-        cw_support_add(&link->support_lists, &record->supports, &support);
+        (void)cw_support_add(&link->support_lists, &record->supports, &support);
         if ((frame->flags & CW_STANDING) == 0 && frame->time_lo < record->first_seen)
             record->first_seen = frame->time_lo;
     }
@@ -197,6 +206,7 @@ struct move {
     struct cw_id entity_to;
     struct cw_id record;
     int64_t first_seen;
+    uint32_t basis; /* of entity_to */
 };
 
 static int compare_moves(const void *a, const void *b)
@@ -243,7 +253,6 @@ static void visit(struct cw_link *link, struct component *found, uint32_t handle
             memcpy(wider, found->records, found->count * sizeof(*wider));
         found->records = wider;
     }
-    record->place = (uint32_t)found->count;
     found->records[found->count++] = handle;
 }
 
@@ -262,7 +271,6 @@ static void visit_neighbours(struct cw_link *link, struct component *found, uint
 static struct component collect(struct cw_link *link, const struct unit *unit)
 {
     struct component found = { 0 };
-    link->visits++;
     for (size_t i = 0; i < unit->touched_count; i++) {
         const struct touched *touched = &unit->touched[i];
         bool is_there = cw_support_count(&cw_link_record_at(link, touched->record)->supports) > 0;
@@ -280,8 +288,41 @@ static struct component collect(struct cw_link *link, const struct unit *unit)
 struct before {
     struct cw_id core;
     struct cw_id entity;
+    uint32_t basis;
     bool was_there;
 };
+
+/* --- the basis of a core --- */
+
+/* Numbers of bases are introduced before the frames of the unit that uses them. */
+static void introduce(struct cw_link *link, uint32_t basis)
+{
+    if (basis == CW_RESTRICTION_NONE)
+        return;
+    if (basis >= link->named_count) {
+        size_t count = 2 * (size_t)basis + 16;
+        link->named = cw_realloc(link->named, count);
+        memset(link->named + link->named_count, 0, count - link->named_count);
+        link->named_count = count;
+    }
+    if (link->named[basis] != 0)
+        return;
+    link->named[basis] = 1;
+    struct cw_buf body = { 0 };
+    cw_named_put(&body, CW_NAME_BASIS, basis, cw_restriction_at(link->restrictions, basis)->text);
+    cw_out_control(link->out, CW_NAME, body.data, body.len);
+    cw_buf_done(&body);
+}
+
+static void fold_basis(struct cw_link *link, struct cw_core *core)
+{
+    const uint32_t *members = handles(link, core->members);
+    core->basis = CW_RESTRICTION_NONE;
+    for (uint32_t i = 0; i < core->members.len; i++)
+        core->basis = cw_restriction_join(link->restrictions, core->basis,
+                                          cw_link_record_at(link, members[i])->basis);
+    introduce(link, core->basis);
+}
 
 static void found_core(struct cw_link *link, struct cw_core *core,
                        const struct cw_support *founding)
@@ -337,6 +378,7 @@ static void make_cores(struct cw_link *link, const struct component *found, cons
         struct cw_core *core = cw_core_at(link, core_of[i]);
         const struct cw_support founding = *least_of(link, core);
         found_core(link, core, &founding);
+        fold_basis(link, core);
     }
 }
 
@@ -363,10 +405,11 @@ static struct before before_of(const struct cw_link *link, const struct cw_link_
     if (record->core == 0)
         return (struct before){ 0 };
     const struct cw_core *core = cw_core_at(link, record->core);
-    return (struct before){ core->id, core->entity, true };
+    return (struct before){ core->id, core->entity, core->basis, true };
 }
 
-/* Tells where a record that was there before belongs now, if that is elsewhere. */
+/* Tells where a record that was there before belongs now, if that is elsewhere, or if it is where
+ * it was and the basis is another. */
 static void note_move(struct cw_link *link, struct unit *unit, const struct before *before,
                       const struct cw_link_record *record)
 {
@@ -380,14 +423,17 @@ static void note_move(struct cw_link *link, struct unit *unit, const struct befo
         const struct cw_core *core = cw_core_at(link, record->core);
         move.core_to = core->id;
         move.entity_to = core->entity;
+        move.basis = core->basis;
     }
-    if (!cw_id_eq(move.core_from, move.core_to)) {
-        unit->moves = more(link, unit->moves, unit->move_count, sizeof(move));
-        unit->moves[unit->move_count++] = move;
-    } else if (unit->stay_count == 0 ||
-               !cw_id_eq(unit->stays[unit->stay_count - 1], move.core_to)) {
+    bool stays = cw_id_eq(move.core_from, move.core_to);
+    if (stays &&
+        (unit->stay_count == 0 || !cw_id_eq(unit->stays[unit->stay_count - 1], move.core_to))) {
         unit->stays = more(link, unit->stays, unit->stay_count, sizeof(*unit->stays));
         unit->stays[unit->stay_count++] = move.core_to;
+    }
+    if (!stays || move.basis != before->basis) {
+        unit->moves = more(link, unit->moves, unit->move_count, sizeof(move));
+        unit->moves[unit->move_count++] = move;
     }
 }
 
@@ -453,24 +499,73 @@ static bool removes(const struct unit *unit, const struct cw_support *mention)
     return false;
 }
 
-/* The records of a core are the same, but its founding mention may have come or gone. */
-static void refound(struct cw_link *link, struct unit *unit, struct cw_link_record *record)
+/* A core whose records are the same, but whose founding mention, or that of a record, may have come
+ * or gone. */
+struct settled {
+    uint32_t core;
+    bool founder_gone;
+    bool rebased;
+    struct cw_support least; /* unless the founder is gone */
+};
+
+static void settle_core(struct cw_link *link, struct unit *unit, const struct settled *settled)
 {
-    struct cw_core *core = cw_core_at(link, record->core);
-    const struct cw_support *least = cw_support_least(&link->support_lists, &record->supports);
-    if (removes(unit, &core->founding)) {
-        least = least_of(link, core);
+    struct cw_core *core = cw_core_at(link, settled->core);
+    struct before before = { core->id, core->entity, core->basis, true };
+    if (settled->founder_gone || settled->rebased)
         unit->recomputed += core->members.len;
-    }
-    int order = cw_support_cmp(least, &core->founding);
-    if (order == 0 || (order > 0 && !removes(unit, &core->founding)))
+    const struct cw_support founding =
+        settled->founder_gone ? *least_of(link, core) : settled->least;
+    if (cw_support_cmp(&founding, &core->founding) != 0)
+        found_core(link, core, &founding);
+    if (settled->rebased)
+        fold_basis(link, core);
+    if (cw_id_eq(before.core, core->id) && before.basis == core->basis)
         return;
-    const struct cw_support founding = *least;
-    struct before before = { core->id, core->entity, true };
-    found_core(link, core, &founding);
     for (uint32_t i = 0; i < core->members.len; i++) {
         uint32_t member = handles(link, core->members)[i];
         note_move(link, unit, &before, cw_link_record_at(link, member));
+    }
+}
+
+/* Takes the touched records whose cores were not made anew, core by core. */
+static void settle_cores(struct cw_link *link, struct unit *unit)
+{
+    struct settled *all = cw_arena_alloc(link->arena, unit->touched_count * sizeof(*all));
+    uint32_t count = 0;
+    for (size_t i = 0; i < unit->touched_count; i++) {
+        struct cw_link_record *record = cw_link_record_at(link, unit->touched[i].record);
+        if (record->core == 0 || record->visit == link->visits)
+            continue;
+        struct cw_core *core = cw_core_at(link, record->core);
+        if (core->visit != link->visits) {
+            core->visit = link->visits;
+            core->place = count++;
+            all[core->place] = (struct settled){ .core = record->core,
+                                                 .founder_gone = removes(unit, &core->founding),
+                                                 .least = core->founding };
+        }
+        struct settled *settled = &all[core->place];
+        const struct cw_support *least = cw_support_least(&link->support_lists, &record->supports);
+        if (cw_support_cmp(least, &settled->least) < 0)
+            settled->least = *least;
+        settled->rebased = settled->rebased || unit->touched[i].rebased;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        settle_core(link, unit, &all[i]);
+}
+
+/* The restrictions of founding mentions, before any core is computed. */
+static void rebase_records(struct cw_link *link, struct unit *unit)
+{
+    for (size_t i = 0; i < unit->touched_count; i++) {
+        struct touched *touched = &unit->touched[i];
+        struct cw_link_record *record = cw_link_record_at(link, touched->record);
+        const struct cw_support *least = cw_support_least(&link->support_lists, &record->supports);
+        if (least == NULL || least->restriction == record->basis)
+            continue;
+        record->basis = least->restriction;
+        touched->rebased = true;
     }
 }
 
@@ -483,6 +578,8 @@ static enum cw_moved_reason reason_of(const struct unit *unit, const struct move
 {
     if (cw_id_is_zero(move->core_to))
         return CW_MOVED_GONE;
+    if (cw_id_eq(move->core_from, move->core_to))
+        return CW_MOVED_RESTRICTED;
     bool others_joined = false;
     bool others_left = false;
     for (size_t i = 0; i < unit->stay_count; i++) {
@@ -519,6 +616,7 @@ static void send_moves(struct cw_link *link, struct unit *unit, struct cw_out *o
         const struct move *move = groups[g];
         const struct move *end = g + 1 < group_count ? groups[g + 1] : unit->moves + count;
         struct cw_moved moved = { .reason = reason_of(unit, groups, group_count, move),
+                                  .basis = move->basis,
                                   .first_seen = CW_TIME_MAX,
                                   .core_from = move->core_from,
                                   .entity_from = move->entity_from,
@@ -530,7 +628,10 @@ static void send_moves(struct cw_link *link, struct unit *unit, struct cw_out *o
             if (one->first_seen < moved.first_seen)
                 moved.first_seen = one->first_seen;
         }
-        *link->of_moved += (int64_t)moved.record_count;
+        if (moved.reason == CW_MOVED_RESTRICTED)
+            ++*link->of_restricted;
+        else
+            *link->of_moved += (int64_t)moved.record_count;
         *link->of_merges += moved.reason == CW_MOVED_MERGE;
         *link->of_splits += moved.reason == CW_MOVED_SPLIT;
         body.len = 0;
@@ -561,6 +662,7 @@ static void send_event(struct cw_link *link, const struct cw_frame *frame, struc
         const struct cw_core *core = cw_core_at(link, cw_link_record_at(link, slot->handle)->core);
         entry->core = core->id;
         entry->entity = core->entity;
+        entry->basis = core->basis;
     }
     (void)cw_frame_put_section(&out->buf, frame, CW_SECTION_LINKS, entries,
                                count * sizeof(*entries));
@@ -571,6 +673,7 @@ static void run_unit(struct cw_link *link, const struct cw_frame *const *frames,
                      struct cw_out *out)
 {
     cw_arena_reset(link->arena);
+    link->visits++;
     size_t keys = 0;
     for (size_t i = 0; i < count; i++)
         keys += frames[i]->key_count;
@@ -588,14 +691,10 @@ static void run_unit(struct cw_link *link, const struct cw_frame *const *frames,
         else if (!is_there)
             CW_CHECK(record->core == 0);
     }
+    rebase_records(link, &unit);
     if (changed)
         recompute(link, &unit);
-    for (size_t i = 0; i < unit.touched_count; i++) {
-        struct cw_link_record *record = cw_link_record_at(link, unit.touched[i].record);
-        bool made_anew = changed && record->visit == link->visits;
-        if (record->core != 0 && !made_anew)
-            refound(link, &unit, record);
-    }
+    settle_cores(link, &unit);
     *link->of_changes += changed;
     *link->of_recomputed += (int64_t)unit.recomputed;
     (*(unit.recomputed <= 1000 ? link->of_small : link->of_large))++;
@@ -625,14 +724,52 @@ static int add_totals(struct cw_link *link, const struct cw_frame *frame, struct
     return CW_EXIT_OK;
 }
 
+/* Learns the numbers that ingest gives to restrictions. */
+static int learn_name(struct cw_link *link, const struct cw_frame *frame)
+{
+    struct cw_named named;
+    if (!cw_named_get(frame, &named))
+        return CW_EXIT_DAMAGED;
+    if (named.space != CW_NAME_RESTRICTION)
+        return CW_EXIT_OK;
+    uint32_t number = cw_restriction_intern(link->restrictions, named.text);
+    if (named.number != link->given_count || number == UINT32_MAX) {
+        cw_error("link: expected restriction number %zu in its canonical form, found number %u: "
+                 "\"%.*s\"",
+                 link->given_count, named.number,
+                 (int)(named.text.len < 200 ? named.text.len : 200), named.text.ptr);
+        return CW_EXIT_DAMAGED;
+    }
+    link->given = cw_realloc(link->given, (link->given_count + 1) * sizeof(*link->given));
+    link->given[link->given_count++] = number;
+    return CW_EXIT_OK;
+}
+
+/* Whether all numbers of restrictions in the unit are known. */
+static bool knows_restrictions(const struct cw_link *link, const struct cw_frame *const *frames,
+                               size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (frames[i]->restriction >= link->given_count) {
+            cw_error("link: an event has restriction number %u, which nothing introduced",
+                     frames[i]->restriction);
+            return false;
+        }
+    }
+    return true;
+}
+
 static int link_batch(void *self, const struct cw_batch *in, struct cw_out *out)
 {
     struct cw_link *link = self;
+    link->out = out;
     for (size_t i = 0; i < in->count;) {
         if (in->frames[i]->kind == CW_EVENT) {
             size_t end = i;
             while ((in->frames[end]->flags & CW_MORE) != 0 && end + 1 < in->count)
                 end++;
+            if (!knows_restrictions(link, in->frames + i, end + 1 - i))
+                return CW_EXIT_DAMAGED;
             run_unit(link, in->frames + i, end + 1 - i, out);
             i = end + 1;
             continue;
@@ -642,6 +779,10 @@ static int link_batch(void *self, const struct cw_batch *in, struct cw_out *out)
             if (status != CW_EXIT_OK)
                 return status;
         } else {
+            int status =
+                in->frames[i]->kind == CW_NAME ? learn_name(link, in->frames[i]) : CW_EXIT_OK;
+            if (status != CW_EXIT_OK)
+                return status;
             cw_out_frame(out, in->frames[i]);
         }
         i++;

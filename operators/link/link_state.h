@@ -7,6 +7,7 @@
 #include "operators/link/link.h"
 #include "operators/link/support.h"
 #include "operators/runtime/arena.h"
+#include "operators/runtime/restriction.h"
 #include "operators/runtime/table.h"
 
 /* An identifier as a record holds it. */
@@ -25,8 +26,8 @@ struct cw_link_record {
     uint64_t kind;       /* scope of the record's kind: only records of one kind join */
     int64_t first_seen;  /* least time_lo of the point events that ever supported it */
     uint32_t core;       /* handle; 0 only within a unit, before cores are made */
-    uint32_t place;      /* within the component that is being computed */
-    uint64_t visit;      /* number of the last recomputation that met it */
+    uint32_t basis;      /* the restriction of its founding mention */
+    uint64_t visit;      /* number of the last unit that computed it again */
     bool weak;
 };
 
@@ -42,6 +43,9 @@ struct cw_core {
     struct cw_id entity;
     struct cw_support founding;
     struct cw_list members; /* handles of records */
+    uint32_t basis;         /* the join of its members' */
+    uint32_t place;         /* among the cores that the unit touches */
+    uint64_t visit;         /* number of the last unit that touched it */
 };
 
 struct cw_link_slot {
@@ -62,14 +66,24 @@ struct cw_link {
     struct cw_lists handle_lists;
     struct cw_arena *arena; /* of one unit */
     uint64_t visits;
+    struct cw_restrictions *restrictions;
+    uint32_t *given; /* by ingest's number: the number in that table */
+    size_t given_count;
+    uint8_t *named; /* by number in that table: it was introduced */
+    size_t named_count;
+    struct cw_out *out; /* within a batch */
     struct cw_totals totals;
     int64_t *of_records, *of_entities, *of_merges, *of_splits, *of_moved, *of_recomputed,
-        *of_changes, *of_small, *of_large;
+        *of_changes, *of_small, *of_large, *of_restricted;
 };
 
 static inline struct cw_link_record *cw_link_record_at(const struct cw_link *link, uint32_t handle)
 {
     return cw_pool_at(&link->records, handle);
+}
+static inline cw_str cw_link_basis(const struct cw_link *link, const struct cw_core *core)
+{
+    return cw_restriction_at(link->restrictions, core->basis)->text;
 }
 static inline struct cw_core *cw_core_at(const struct cw_link *link, uint32_t handle)
 {

@@ -32,7 +32,8 @@ static int compare_void(const void *a, const void *b)
     return compare(a, b);
 }
 
-static void push(struct cw_lists *lists, struct cw_list *heap, const struct cw_support *one)
+/* True: it is the top. */
+static bool push(struct cw_lists *lists, struct cw_list *heap, const struct cw_support *one)
 {
     uint32_t at = heap->len;
     (void)cw_list_insert(lists, heap, at);
@@ -40,6 +41,7 @@ static void push(struct cw_lists *lists, struct cw_list *heap, const struct cw_s
     for (; at > 0 && compare(one, &items[(at - 1) / 2]) < 0; at = (at - 1) / 2)
         items[at] = items[(at - 1) / 2];
     items[at] = *one;
+    return at == 0;
 }
 
 static void pop(struct cw_lists *lists, struct cw_list *heap)
@@ -76,10 +78,13 @@ static void settle(struct cw_lists *lists, struct cw_supports *set)
     }
 }
 
-void cw_support_add(struct cw_lists *lists, struct cw_supports *set, const struct cw_support *one)
+bool cw_support_add(struct cw_lists *lists, struct cw_supports *set, const struct cw_support *one)
 {
-    push(lists, &set->came, one);
+    /* Tops that were not equal stay so below a top that stays. */
+    if (!push(lists, &set->came, one))
+        return false;
     settle(lists, set);
+    return true;
 }
 
 /* While the least mention stays, younger ones that come and go would pile up behind it: once half
@@ -92,7 +97,7 @@ static void compact(struct cw_lists *lists, struct cw_supports *set)
     cw_list_clear(lists, &set->came);
     cw_list_clear(lists, &set->went);
     for (uint32_t i = 0; i < count; i++)
-        push(lists, &set->came, &live[i]);
+        (void)push(lists, &set->came, &live[i]);
     free(live);
 }
 
@@ -101,7 +106,7 @@ void cw_support_remove(struct cw_lists *lists, struct cw_supports *set,
 {
     enum { FEW = 32 };
     CW_CHECK(cw_support_count(set) > 0);
-    push(lists, &set->went, one);
+    (void)push(lists, &set->went, one);
     settle(lists, set);
     if (set->went.len > FEW && set->went.len > set->came.len / 2)
         compact(lists, set);

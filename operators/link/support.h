@@ -15,8 +15,9 @@ struct cw_support {
     struct cw_id identity;
     uint64_t position; /* of the event in the log; breaks no tie between different mentions */
     uint32_t part;
-    uint32_t zero;
+    uint32_t restriction; /* of the event, a number of link's own table; orders nothing */
 };
+_Static_assert(sizeof(struct cw_support) == 40, "a mention has no holes");
 
 struct cw_supports {
     struct cw_list came;
@@ -24,7 +25,8 @@ struct cw_supports {
 };
 
 void cw_support_lists_init(struct cw_lists *lists);
-void cw_support_add(struct cw_lists *lists, struct cw_supports *set, const struct cw_support *one);
+/** False: the least mention is the one that it was. */
+bool cw_support_add(struct cw_lists *lists, struct cw_supports *set, const struct cw_support *one);
 void cw_support_remove(struct cw_lists *lists, struct cw_supports *set,
                        const struct cw_support *one);
 static inline uint32_t cw_support_count(const struct cw_supports *set)

@@ -276,7 +276,11 @@ bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw
     read_parties(r, out);
     read_objects(r, out);
     read_details(r, out);
-    out->type = cw_type_by_name(out->event_type);
+    /* It is the type of the fields nearly always; a withdrawal brings none. */
+    if (out->detail_type != NULL && cw_str_is(out->event_type, out->detail_type->name))
+        out->type = out->detail_type;
+    else
+        out->type = cw_type_by_name(out->event_type);
     return !r->cur.failed && r->cur.at == r->cur.end && out->tz_offset == tz_offset;
 }
 
@@ -483,15 +487,18 @@ bool cw_event_span(const struct cw_event *event, int64_t *time_lo, int64_t *span
     static const struct {
         const char *name;
         int64_t micros;
-    } fixed[] = { { "day", CW_DAY },
-                  { "hour", CW_HOUR },
-                  { "minute", CW_MINUTE },
-                  { "second", CW_SECOND },
-                  { "microsecond", 1 } };
+    } fixed[] = {
+        { "day", CW_DAY }, { "hour", CW_HOUR }, { "minute", CW_MINUTE }, { "second", CW_SECOND }
+    };
     int64_t offset = event->tz_offset * CW_MINUTE;
     int64_t local;
     if (__builtin_add_overflow(event->event_time, offset, &local))
         return false;
+    if (cw_str_is(event->time_precision, "microsecond")) {
+        *time_lo = event->event_time;
+        *span = 0;
+        return true;
+    }
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         if (!cw_str_is(event->time_precision, fixed[i].name))
             continue;

@@ -21,12 +21,12 @@ struct walk {
 static void extend(struct walk *walk, const char *text, size_t len)
 {
     CW_CHECK(walk->len + len < sizeof(walk->path));
-    memcpy(walk->path + walk->len, text, len);
+    cw_copy(walk->path + walk->len, text, len);
     walk->len += len;
 }
 
 /* Opens a field or item under the path; returns what to cut back to. */
-static size_t enter(struct walk *walk, const char *name)
+static inline size_t enter(struct walk *walk, const char *name)
 {
     size_t mark = walk->len;
     if (walk->len != 0)
@@ -56,25 +56,46 @@ static void leave(struct walk *walk, size_t mark)
     walk->len = mark;
 }
 
-static void leaf_text(struct walk *walk, cw_str text)
+/* --- content: a member is the list (path, value), written in one go --- */
+
+enum { LENGTH = 4 }; /* of a length */
+
+static uint8_t *put_length(uint8_t *at, size_t len)
 {
-    if (walk->content != NULL) {
-        size_t member = cw_enc_open(walk->content);
-        cw_enc_str(walk->content, (cw_str){ walk->path, walk->len });
-        cw_enc_str(walk->content, text);
-        cw_enc_close(walk->content, member);
-    } else {
-        cw_json_str(walk->json, text);
-    }
+    uint32_t length = (uint32_t)len;
+    memcpy(at, &length, sizeof(length));
+    return at + sizeof(length);
 }
 
-static void leaf_int(struct walk *walk, int64_t value)
+/* The beginning of a member up to its value's length, and room for the value; `name` stands behind
+ * the path and a dot, or alone where there is no path. Returns where the value goes. */
+static uint8_t *open_member(const struct walk *walk, cw_str name, size_t value_len)
 {
-    size_t member = cw_enc_open(walk->content);
-    cw_enc_str(walk->content, (cw_str){ walk->path, walk->len });
-    cw_enc_int(walk->content, value);
-    cw_enc_close(walk->content, member);
+    bool dot = walk->len != 0 && name.len != 0;
+    size_t path_len = walk->len + dot + name.len;
+    size_t member_len = LENGTH + path_len + LENGTH + value_len;
+    CW_CHECK(path_len <= PATH_MAX_LEN && value_len <= UINT32_MAX);
+    uint8_t *at = cw_buf_extend(walk->content, LENGTH + member_len);
+    at = put_length(put_length(at, member_len), path_len);
+    cw_copy(at, walk->path, walk->len);
+    at += walk->len;
+    if (dot)
+        *at++ = '.';
+    cw_copy(at, name.ptr, name.len);
+    return put_length(at + name.len, value_len);
 }
+
+static void put_text(const struct walk *walk, cw_str name, cw_str value)
+{
+    cw_copy(open_member(walk, name, value.len), value.ptr, value.len);
+}
+
+static void put_int(const struct walk *walk, cw_str name, int64_t value)
+{
+    memcpy(open_member(walk, name, sizeof(value)), &value, sizeof(value));
+}
+
+/* --- the walk --- */
 
 static void key(struct walk *walk, const char *name)
 {
@@ -92,47 +113,42 @@ static void bracket(struct walk *walk, char which)
         cw_json_close(walk->json, which);
 }
 
-static void text(struct walk *walk, const char *name, cw_str value, const char *initial)
+static inline void text(struct walk *walk, const char *name, cw_str value, const char *initial)
 {
     if (value.ptr == NULL || (initial != NULL && cw_str_is(value, initial)))
         return;
-    key(walk, name);
-    size_t mark = enter(walk, name);
-    leaf_text(walk, value);
-    leave(walk, mark);
+    if (walk->content != NULL)
+        put_text(walk, cw_cstr(name), value);
+    else
+        cw_json_kstr(walk->json, name, value);
 }
 
 enum number_kind { NUMBER, TIME, BOOLEAN };
 
-static void number(struct walk *walk, const char *name, int64_t value, enum number_kind kind)
+static inline void number(struct walk *walk, const char *name, int64_t value, enum number_kind kind)
 {
-    key(walk, name);
-    size_t mark = enter(walk, name);
     if (walk->content != NULL)
-        leaf_int(walk, value);
+        put_int(walk, cw_cstr(name), value);
     else if (kind == TIME)
-        cw_json_time(walk->json, value);
+        cw_json_ktime(walk->json, name, value);
     else if (kind == BOOLEAN)
-        cw_json_bool(walk->json, value != 0);
+        cw_json_kbool(walk->json, name, value != 0);
     else
-        cw_json_int(walk->json, value);
-    leave(walk, mark);
+        cw_json_kint(walk->json, name, value);
 }
 
 static void real(struct walk *walk, const char *name, const struct cw_value *value)
 {
     if (!value->present)
         return;
-    key(walk, name);
-    size_t mark = enter(walk, name);
     if (walk->content != NULL) {
         int64_t bits;
         memcpy(&bits, &value->real, sizeof(bits));
-        leaf_int(walk, bits);
+        put_int(walk, cw_cstr(name), bits);
     } else {
+        key(walk, name);
         cw_json_double(walk->json, value->real);
     }
-    leave(walk, mark);
 }
 
 static void texts(struct walk *walk, const char *name, const cw_str *items, size_t count)
@@ -144,7 +160,10 @@ static void texts(struct walk *walk, const char *name, const cw_str *items, size
     bracket(walk, '[');
     for (size_t i = 0; i < count; i++) {
         size_t item = enter_index(walk, i);
-        leaf_text(walk, items[i]);
+        if (walk->content != NULL)
+            put_text(walk, cw_cstr(""), items[i]);
+        else
+            cw_json_str(walk->json, items[i]);
         leave(walk, item);
     }
     bracket(walk, ']');
@@ -350,7 +369,10 @@ struct cw_id cw_event_content(const struct cw_event *event, const struct cw_secr
     scratch.len = 0;
     cw_enc_str(&scratch, cw_cstr("content"));
     size_t list = cw_enc_open(&scratch);
-    struct walk walk = { .content = &scratch };
+    struct walk walk CW_UNINITIALIZED;
+    walk.content = &scratch;
+    walk.json = NULL;
+    walk.len = 0;
     walk_event(&walk, event, false);
     cw_enc_close(&scratch, list);
     return cw_id_inside(secret, &scratch);

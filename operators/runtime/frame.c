@@ -52,21 +52,35 @@ static void put_padded(struct cw_buf *buf, const void *bytes, size_t len)
     cw_buf_put(buf, zeros, pad8(len) - len);
 }
 
+void cw_frame_make(struct cw_frame *at, const struct cw_frame *header, const struct cw_key *keys,
+                   size_t key_count, const void *body, size_t body_len)
+{
+    size_t length = cw_frame_size(key_count, body_len);
+    CW_CHECK(key_count <= UINT16_MAX && length <= CW_FRAME_MAX);
+    *at = *header;
+    at->length = (uint32_t)length;
+    at->format = CW_FRAME_FORMAT;
+    at->key_count = (uint16_t)key_count;
+    at->body_length = (uint32_t)body_len;
+    at->sections_length = 0;
+    uint8_t *next = (uint8_t *)(at + 1);
+    if (key_count != 0)
+        memcpy(next, keys, key_count * sizeof(*keys));
+    next += key_count * sizeof(*keys);
+    if (body_len == 0)
+        return;
+    static const uint64_t zeros;
+    memcpy(next + pad8(body_len) - sizeof(zeros), &zeros, sizeof(zeros)); /* the padding */
+    memcpy(next, body, body_len);
+}
+
 size_t cw_frame_put(struct cw_buf *buf, const struct cw_frame *header, const struct cw_key *keys,
                     size_t key_count, const void *body, size_t body_len)
 {
     size_t offset = buf->len;
-    size_t length = sizeof(*header) + key_count * sizeof(*keys) + pad8(body_len);
-    CW_CHECK(offset % 8 == 0 && key_count <= UINT16_MAX && length <= CW_FRAME_MAX);
-    struct cw_frame frame = *header;
-    frame.length = (uint32_t)length;
-    frame.format = CW_FRAME_FORMAT;
-    frame.key_count = (uint16_t)key_count;
-    frame.body_length = (uint32_t)body_len;
-    frame.sections_length = 0;
-    cw_buf_put(buf, &frame, sizeof(frame));
-    cw_buf_put(buf, keys, key_count * sizeof(*keys));
-    put_padded(buf, body, body_len);
+    CW_CHECK(offset % 8 == 0);
+    void *at = cw_buf_extend(buf, cw_frame_size(key_count, body_len));
+    cw_frame_make(at, header, keys, key_count, body, body_len);
     return offset;
 }
 
@@ -90,16 +104,15 @@ size_t cw_frame_put_section(struct cw_buf *buf, const struct cw_frame *frame, ui
 
 int64_t cw_frame_check(const void *bytes, size_t len)
 {
-    struct cw_frame frame;
-    if (len < sizeof(frame))
+    const struct cw_frame *frame = bytes; /* frames lie at multiples of 8 wherever they come from */
+    if (len < sizeof(*frame))
         return 0;
-    memcpy(&frame, bytes, sizeof(frame));
-    uint64_t inside = sizeof(frame) + (uint64_t)frame.key_count * sizeof(struct cw_key) +
-                      pad8(frame.body_length) + frame.sections_length;
-    if (frame.length > CW_FRAME_MAX || frame.length != inside || frame.length % 8 != 0 ||
-        frame.format != CW_FRAME_FORMAT || frame.kind < CW_EVENT || frame.kind > CW_END)
+    uint64_t inside = sizeof(*frame) + (uint64_t)frame->key_count * sizeof(struct cw_key) +
+                      pad8(frame->body_length) + frame->sections_length;
+    if (frame->length > CW_FRAME_MAX || frame->length != inside || frame->length % 8 != 0 ||
+        frame->format != CW_FRAME_FORMAT || frame->kind < CW_EVENT || frame->kind > CW_END)
         return -1;
-    return len < frame.length ? 0 : (int64_t)frame.length;
+    return len < frame->length ? 0 : (int64_t)frame->length;
 }
 
 uint32_t cw_crc32c(const void *bytes, size_t len)

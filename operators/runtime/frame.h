@@ -46,6 +46,7 @@ enum cw_frame_flag {
     CW_MORE = 1,     /* the unit goes on in the next frame: no batch is cut here */
     CW_STANDING = 2, /* the event's type is standing */
     CW_WITHDRAW = 4, /* the event withdraws; retain_until is how long its tombstone is kept */
+    CW_NO_RATE = 64, /* an amount has no counter-value in euro: the list of rates has none */
 };
 
 struct cw_frame {
@@ -142,6 +143,15 @@ const struct cw_link_entry *cw_frame_links(const struct cw_frame *frame, size_t 
  */
 size_t cw_frame_put(struct cw_buf *buf, const struct cw_frame *header, const struct cw_key *keys,
                     size_t key_count, const void *body, size_t body_len) CW_NONNULL(1, 2);
+/** What such a frame takes. */
+static inline size_t cw_frame_size(size_t key_count, size_t body_len)
+{
+    return sizeof(struct cw_frame) + key_count * sizeof(struct cw_key) +
+           ((body_len + 7) & ~(size_t)7);
+}
+/** The same into memory of that size, aligned to 8. */
+void cw_frame_make(struct cw_frame *at, const struct cw_frame *header, const struct cw_key *keys,
+                   size_t key_count, const void *body, size_t body_len) CW_NONNULL(1, 2);
 /** Appends a copy of the frame with one more section. */
 size_t cw_frame_put_section(struct cw_buf *buf, const struct cw_frame *frame, uint16_t tag,
                             const void *section, size_t len) CW_NONNULL(1, 2);

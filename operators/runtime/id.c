@@ -93,7 +93,11 @@ struct cw_id cw_cur_id(struct cw_cur *cur)
 
 void cw_enc_str(struct cw_buf *buf, cw_str text)
 {
-    cw_buf_str32(buf, text);
+    uint32_t len = (uint32_t)text.len;
+    CW_CHECK(text.len <= UINT32_MAX);
+    uint8_t *at = cw_buf_extend(buf, sizeof(len) + text.len);
+    memcpy(at, &len, sizeof(len));
+    cw_copy(at + sizeof(len), text.ptr, text.len);
 }
 
 void cw_enc_int(struct cw_buf *buf, int64_t value)
@@ -121,11 +125,78 @@ void cw_enc_close(struct cw_buf *buf, size_t mark)
     memcpy(buf->data + mark - 4, &len, sizeof(len));
 }
 
+/*
+ * SipHash-2-4 with 128 bits of output (Aumasson and Bernstein), as libsodium's
+ * crypto_shorthash_siphashx24; here because most of what ingest does for an event is this, and a
+ * call to a library costs a third of a short hash. A test holds the two equal.
+ */
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t rotate(uint64_t word, unsigned bits)
+{
+    return word << bits | word >> (64 - bits);
+}
+
+static inline struct sip sip_round(struct sip s)
+{
+    s.v0 += s.v1;
+    s.v2 += s.v3;
+    s.v1 = rotate(s.v1, 13) ^ s.v0;
+    s.v3 = rotate(s.v3, 16) ^ s.v2;
+    s.v0 = rotate(s.v0, 32);
+    s.v2 += s.v1;
+    s.v0 += s.v3;
+    s.v1 = rotate(s.v1, 17) ^ s.v2;
+    s.v3 = rotate(s.v3, 21) ^ s.v0;
+    s.v2 = rotate(s.v2, 32);
+    return s;
+}
+
+static inline struct sip sip_word(struct sip s, uint64_t word)
+{
+    s.v3 ^= word;
+    s = sip_round(sip_round(s));
+    s.v0 ^= word;
+    return s;
+}
+
+static inline uint64_t sip_sum(struct sip s)
+{
+    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+static struct cw_id siphash(const uint8_t key[16], const uint8_t *bytes, size_t len)
+{
+    uint64_t k[2];
+    memcpy(k, key, sizeof(k));
+    struct sip s = { UINT64_C(0x736f6d6570736575) ^ k[0], UINT64_C(0x646f72616e646f83) ^ k[1],
+                     UINT64_C(0x6c7967656e657261) ^ k[0], UINT64_C(0x7465646279746573) ^ k[1] };
+    size_t left = len;
+    for (; left >= sizeof(uint64_t); bytes += sizeof(uint64_t), left -= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, bytes, sizeof(word));
+        s = sip_word(s, word);
+    }
+    uint64_t last = 0;
+    cw_copy(&last, bytes, left);
+    s = sip_word(s, last | (uint64_t)len << 56);
+    uint64_t sums[2];
+    s.v2 ^= 0xee;
+    s = sip_round(sip_round(sip_round(sip_round(s))));
+    sums[0] = sip_sum(s);
+    s.v1 ^= 0xdd;
+    s = sip_round(sip_round(sip_round(sip_round(s))));
+    sums[1] = sip_sum(s);
+    struct cw_id id;
+    memcpy(id.b, sums, sizeof(id.b));
+    return id;
+}
+
 struct cw_id cw_id_inside(const struct cw_secret *secret, const struct cw_buf *buf)
 {
-    struct cw_id id;
-    crypto_shorthash_siphashx24(id.b, buf->data, buf->len, secret->k);
-    return id;
+    return siphash(secret->k, buf->data, buf->len);
 }
 
 struct cw_id cw_id_leaving(const struct cw_secret *secret, const struct cw_buf *buf)

@@ -38,7 +38,11 @@ static inline int cw_id_cmp(struct cw_id a, struct cw_id b)
 }
 static inline bool cw_id_eq(struct cw_id a, struct cw_id b)
 {
-    return cw_id_cmp(a, b) == 0;
+    uint64_t left[2];
+    uint64_t right[2];
+    memcpy(left, a.b, sizeof(left));
+    memcpy(right, b.b, sizeof(right));
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
 }
 bool cw_id_is_zero(struct cw_id id);
 void cw_id_hex(struct cw_id id, char out[CW_ID_HEX]);

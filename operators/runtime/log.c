@@ -500,28 +500,49 @@ static void next_segment(struct cw_log *log)
         disk_failed(log, strerror(errno));
 }
 
-uint64_t cw_log_append(struct cw_log *log, const struct cw_frame *frame)
+/* Room for a frame behind the last one. */
+static struct cw_frame *make_room(struct cw_log *log, size_t length)
 {
-    CW_CHECK(log->writer && frame->length % 8 == 0);
+    CW_CHECK(log->writer && length % 8 == 0);
     uint64_t room = log->dir != NULL ? (uint64_t)FILE_SEGMENT : (uint64_t)MEMORY_SEGMENT;
     struct segment *segment = &log->segments[log->count - 1];
-    if (log->end - segment->base + frame->length > room) {
+    if (log->end - segment->base + length > room) {
         next_segment(log);
         segment = &log->segments[log->count - 1];
     }
-    uint64_t position = log->end;
-    struct cw_frame *copy;
-    if (log->dir == NULL) {
-        copy = (struct cw_frame *)(void *)(segment->bytes + segment->len);
-        segment->len += frame->length;
-    } else {
-        copy = (struct cw_frame *)(void *)cw_buf_extend(&log->pending, frame->length);
-    }
-    memcpy(copy, frame, frame->length);
-    copy->position = position;
-    cw_frame_seal(copy);
-    log->end = position + frame->length;
+    if (log->dir == NULL)
+        return (struct cw_frame *)(void *)(segment->bytes + segment->len);
     if (log->pending.len >= WRITE_BUFFER)
         cw_log_flush(log);
+    return (struct cw_frame *)(void *)cw_buf_reserve(&log->pending, length);
+}
+
+static uint64_t take(struct cw_log *log, struct cw_frame *frame)
+{
+    uint64_t position = log->end;
+    frame->position = position;
+    cw_frame_seal(frame);
+    if (log->dir == NULL)
+        log->segments[log->count - 1].len += frame->length;
+    else
+        log->pending.len += frame->length;
+    log->end = position + frame->length;
     return position;
+}
+
+uint64_t cw_log_append(struct cw_log *log, const struct cw_frame *frame)
+{
+    struct cw_frame *copy = make_room(log, frame->length);
+    memcpy(copy, frame, frame->length);
+    return take(log, copy);
+}
+
+const struct cw_frame *cw_log_put(struct cw_log *log, const struct cw_frame *header,
+                                  const struct cw_key *keys, size_t key_count, const void *body,
+                                  size_t len)
+{
+    struct cw_frame *frame = make_room(log, cw_frame_size(key_count, len));
+    cw_frame_make(frame, header, keys, key_count, body, len);
+    (void)take(log, frame);
+    return frame;
 }

@@ -36,6 +36,11 @@ struct cw_id cw_log_id(const struct cw_log *log);
 /** Appends a copy, sets position and CRC; returns the position. Buffered until flush. A disk that
  *  fails ends the process with a sentence: nothing may be half in the log. */
 uint64_t cw_log_append(struct cw_log *log, const struct cw_frame *frame) CW_NONNULL(1, 2);
+/** The same for a frame made in place from a header (cw_frame_put says what is set), keys and body.
+ *  It is good until the next call of this object that writes. */
+const struct cw_frame *cw_log_put(struct cw_log *log, const struct cw_frame *header,
+                                  const struct cw_key *keys, size_t key_count, const void *body,
+                                  size_t len) CW_NONNULL(1, 2);
 void cw_log_flush(struct cw_log *log) CW_NONNULL(1); /* visible to readers of other processes */
 void cw_log_sync(struct cw_log *log) CW_NONNULL(1);  /* and safe from power loss */
 

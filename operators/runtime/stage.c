@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "operators/runtime/check.h"
@@ -39,6 +40,8 @@ struct cw_chain {
     size_t batch;
     cw_chain_tap tap;
     void *tap_context;
+    int64_t *ns; /* of each link; NULL: nobody asked */
+    size_t ns_count;
 };
 
 struct cw_chain *cw_chain_new(const struct cw_chain_link *links, size_t count, size_t batch)
@@ -73,6 +76,30 @@ void cw_chain_set_tap(struct cw_chain *chain, cw_chain_tap tap, void *context)
     chain->tap_context = context;
 }
 
+void cw_chain_time(struct cw_chain *chain, int64_t *ns, size_t count)
+{
+    chain->ns = ns;
+    chain->ns_count = count;
+}
+
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int work(struct cw_chain *chain, size_t index, const struct cw_batch *batch)
+{
+    struct link *link = &chain->links[index];
+    if (index >= chain->ns_count)
+        return link->stage->batch(link->self, batch, &link->out);
+    int64_t begin = clock_ns();
+    int status = link->stage->batch(link->self, batch, &link->out);
+    chain->ns[index] += clock_ns() - begin;
+    return status;
+}
+
 /* Lists the frames that lie in the link's output. */
 static size_t list_frames(struct cw_chain *chain, size_t index)
 {
@@ -101,7 +128,7 @@ static int push_link(struct cw_chain *chain, size_t index, const struct cw_frame
     for (size_t at = 0; at < count;) {
         const struct cw_batch batch = { frames + at, cut(frames + at, count - at, chain->batch) };
         link->out.buf.len = 0;
-        int status = link->stage->batch(link->self, &batch, &link->out);
+        int status = work(chain, index, &batch);
         size_t sent = list_frames(chain, index);
         if (status == CW_EXIT_OK && sent != 0 && index + 1 < chain->count)
             status = push_link(chain, index + 1, link->frames, sent);

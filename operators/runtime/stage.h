@@ -71,6 +71,9 @@ struct cw_chain *cw_chain_new(const struct cw_chain_link *links, size_t count,
 void cw_chain_free(struct cw_chain *chain); /* frees no stage */
 /** Sees every frame that a link sends; for tests and digests. */
 void cw_chain_set_tap(struct cw_chain *chain, cw_chain_tap tap, void *context);
+/** From here on ns[i] grows by the thread's time that link i takes, for links below `count`; for
+ * measuring, and no stage sees it. */
+void cw_chain_time(struct cw_chain *chain, int64_t *ns, size_t count);
 /** Gives frames (whole units) to the first link, in batches; what comes out goes down the chain.
  *  Non-zero: the enum cw_exit of the link that failed; push no more then. */
 int cw_chain_push(struct cw_chain *chain, const struct cw_frame *const *frames,

@@ -4,7 +4,8 @@
  *
  * The test keeps what a reader of link's frames knows (links of each event, then every `moved`) and
  * demands after each unit that it is what the definition says of the mentions that are live: the
- * same records, each with the same core and entity id.
+ * same records, each with the same core and entity id, and the same basis: what the restrictions of
+ * all its records' founding mentions join to.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,10 +18,22 @@
 
 #include "operators/link/link.h"
 #include "operators/runtime/mem.h"
+#include "operators/runtime/restriction.h"
 #include "operators/runtime/time.h"
 #include "support/dice.h"
 
 enum { SEEDS = 20, IDS_MAX = 4, PARTS_MAX = 3, RECORDS_MAX = 80, EVENTS_MAX = 120 };
+
+/* What events demand, by number; 0 is none. */
+static const char *const restrictions[] = {
+    "",
+    "{\"audience\":[\"dk\",\"fr\",\"ro\"]}",
+    "{\"audience\":[\"dk\",\"ro\"],\"tlp\":\"GREEN\"}",
+    "{\"codes\":[\"H1\"]}",
+    "{\"purposes\":[\"border\"],\"tlp\":\"AMBER\"}",
+    "{\"audience\":[\"fr\"],\"tlp\":\"RED\"}",
+};
+enum { RESTRICTIONS = 6, BASES_MAX = 1024 };
 
 /* What a party may state: an identifier of a kind, among few values. */
 struct identifier {
@@ -46,6 +59,7 @@ struct mention {
 
 struct event {
     struct cw_id identity;
+    uint32_t restriction;
     int64_t recorded;
     bool holds;
     uint64_t position;
@@ -58,6 +72,7 @@ struct place {
     bool there;
     struct cw_id core;
     struct cw_id entity;
+    uint32_t basis; /* in the test's own table */
 };
 
 struct world {
@@ -73,7 +88,10 @@ struct world {
     struct cw_buf in;
     struct cw_out out;
     struct place seen[RECORDS_MAX];
-    size_t held; /* edges that the definition held, over all checks */
+    struct cw_restrictions *table;
+    uint32_t bases[BASES_MAX]; /* by link's number: in that table; 0: not introduced */
+    size_t restricted;         /* records told of, that stayed where they were */
+    size_t held;               /* edges that the definition held, over all checks */
     size_t steps;
 };
 
@@ -134,6 +152,19 @@ static void choose_parts(struct world *w, struct event *event)
         event->parts[i] = dice_below(&w->dice, w->record_count);
 }
 
+static void name_restriction(struct world *w, uint32_t number)
+{
+    struct cw_buf body = { 0 };
+    const struct cw_frame header = { .kind = CW_NAME };
+    cw_named_put(&body, CW_NAME_RESTRICTION, number, cw_cstr(restrictions[number]));
+    (void)cw_frame_put(&w->in, &header, NULL, 0, body.data, body.len);
+    cw_buf_done(&body);
+    const struct cw_frame *frame = cw_frame_at(&w->in, 0);
+    const struct cw_batch batch = { &frame, 1 };
+    assert_int_equal(cw_link_stage.batch(w->link, &batch, &w->out), CW_EXIT_OK);
+    w->in.len = 0;
+}
+
 static struct world *new_world(uint64_t seed, size_t records, size_t events, unsigned values)
 {
     struct world *w = cw_new(struct world);
@@ -141,12 +172,16 @@ static struct world *new_world(uint64_t seed, size_t records, size_t events, uns
     w->dice.state = seed * 7919;
     cw_secret_init(&w->secret, cw_cstr("crosswatch-test"));
     w->link = cw_link_new(&w->secret);
+    w->table = cw_restrictions_new();
+    for (uint32_t number = 1; number < RESTRICTIONS; number++)
+        name_restriction(w, number);
     for (w->record_count = 0; w->record_count < records; w->record_count++)
         make_record(w, &w->records[w->record_count], values);
     for (w->event_count = 0; w->event_count < events; w->event_count++) {
         struct event *event = &w->events[w->event_count];
         event->identity = random_id(&w->dice);
         event->recorded = (int64_t)dice_below(&w->dice, 10); /* ties are frequent */
+        event->restriction = (uint32_t)dice_below(&w->dice, RESTRICTIONS);
         choose_parts(w, event);
     }
     return w;
@@ -155,6 +190,7 @@ static struct world *new_world(uint64_t seed, size_t records, size_t events, uns
 static void free_world(struct world *w)
 {
     cw_link_stage.free(w->link);
+    cw_restrictions_free(w->table);
     cw_buf_done(&w->in);
     cw_buf_done(&w->out.buf);
     free(w);
@@ -189,7 +225,8 @@ static void put_event(struct world *w, const struct event *event, int sign, bool
                                      .type = 1,
                                      .position = event->position,
                                      .recorded_at = event->recorded,
-                                     .identity = event->identity };
+                                     .identity = event->identity,
+                                     .restriction = event->restriction };
     (void)cw_frame_put(&w->in, &header, keys, count, NULL, 0);
 }
 
@@ -203,6 +240,27 @@ static size_t find_record(const struct world *w, struct cw_id id)
     }
     fail_msg("seed %llu: link speaks of a record that nobody stated", (unsigned long long)w->seed);
     return 0;
+}
+
+static void read_name(struct world *w, const struct cw_frame *frame)
+{
+    struct cw_named named;
+    assert_true(cw_named_get(frame, &named));
+    assert_int_equal(named.space, CW_NAME_BASIS);
+    assert_true(named.number > 0 && named.number < BASES_MAX);
+    assert_int_equal(w->bases[named.number], 0);
+    w->bases[named.number] = cw_restriction_intern(w->table, named.text);
+    assert_int_not_equal(w->bases[named.number], UINT32_MAX);
+}
+
+/* A basis is introduced before it is used. */
+static uint32_t basis_of(const struct world *w, uint32_t number)
+{
+    assert_true(number < BASES_MAX);
+    if (number != 0 && w->bases[number] == 0)
+        fail_msg("seed %llu step %zu: basis %u was not introduced", (unsigned long long)w->seed,
+                 w->steps, number);
+    return w->bases[number];
 }
 
 static void read_moved(struct world *w, const struct cw_frame *frame)
@@ -219,8 +277,15 @@ static void read_moved(struct world *w, const struct cw_frame *frame)
         if (seen->there == (moved.reason == CW_MOVED_GONE))
             fail_msg("seed %llu step %zu: gone, but to somewhere", (unsigned long long)w->seed,
                      w->steps);
+        bool stays = cw_id_eq(moved.core_from, moved.core_to);
+        if (stays != (moved.reason == CW_MOVED_RESTRICTED) ||
+            (stays && basis_of(w, moved.basis) == seen->basis))
+            fail_msg("seed %llu step %zu: moved without a change", (unsigned long long)w->seed,
+                     w->steps);
+        w->restricted += stays;
         seen->core = moved.core_to;
         seen->entity = moved.entity_to;
+        seen->basis = basis_of(w, moved.basis);
     }
 }
 
@@ -232,31 +297,44 @@ static void read_links(struct world *w, const struct cw_frame *frame)
         struct place *seen = &w->seen[find_record(w, links[i].record)];
         bool there = !cw_id_is_zero(links[i].core);
         if (seen->there && (!there || !cw_id_eq(seen->core, links[i].core) ||
-                            !cw_id_eq(seen->entity, links[i].entity)))
+                            !cw_id_eq(seen->entity, links[i].entity) ||
+                            seen->basis != basis_of(w, links[i].basis)))
             fail_msg("seed %llu step %zu: a record is elsewhere, and no moved said so",
                      (unsigned long long)w->seed, w->steps);
-        *seen = (struct place){ there, links[i].core, links[i].entity };
+        *seen =
+            (struct place){ there, links[i].core, links[i].entity, basis_of(w, links[i].basis) };
     }
+}
+
+/* Gives what is in `in` as one batch. */
+static void give(struct world *w)
+{
+    enum { FRAMES_MAX = 1200 };
+    static const struct cw_frame *frames[FRAMES_MAX];
+    size_t count = 0;
+    for (size_t at = 0; at < w->in.len; at += frames[count++]->length) {
+        assert_true(count < FRAMES_MAX);
+        frames[count] = cw_frame_at(&w->in, at);
+    }
+    const struct cw_batch batch = { frames, count };
+    assert_int_equal(cw_link_stage.batch(w->link, &batch, &w->out), CW_EXIT_OK);
+    w->in.len = 0;
 }
 
 static void push(struct world *w)
 {
-    const struct cw_frame *frames[2];
-    size_t count = 0;
-    for (size_t at = 0; at < w->in.len; at += frames[count++]->length)
-        frames[count] = cw_frame_at(&w->in, at);
     w->out.buf.len = 0;
-    const struct cw_batch batch = { frames, count };
-    assert_int_equal(cw_link_stage.batch(w->link, &batch, &w->out), CW_EXIT_OK);
+    give(w);
     for (size_t at = 0; at < w->out.buf.len;) {
         const struct cw_frame *frame = cw_frame_at(&w->out.buf, at);
         if (frame->kind == CW_MOVED)
             read_moved(w, frame);
+        else if (frame->kind == CW_NAME)
+            read_name(w, frame);
         else
             read_links(w, frame);
         at += frame->length;
     }
-    w->in.len = 0;
 }
 
 /* --- the definition --- */
@@ -350,6 +428,24 @@ static bool earlier(const struct mention *a, const struct mention *b)
     return order != 0 ? order < 0 : a->part < b->part;
 }
 
+/* The restriction of the record's founding mention. */
+static uint32_t demand_of(const struct world *w, size_t record)
+{
+    struct mention least = { INT64_MAX, { { 0 } }, 0 };
+    uint32_t demand = 0;
+    for (size_t e = 0; e < w->event_count; e++) {
+        const struct event *event = &w->events[e];
+        for (size_t part = 0; event->holds && part < event->part_count; part++) {
+            const struct mention mention = { event->recorded, event->identity, (uint16_t)part };
+            if (event->parts[part] != record || !earlier(&mention, &least))
+                continue;
+            least = mention;
+            demand = event->restriction;
+        }
+    }
+    return cw_restriction_intern(w->table, cw_cstr(restrictions[demand]));
+}
+
 static void name_group(struct world *w, const size_t *group, size_t which, struct place *out)
 {
     struct mention least = { INT64_MAX, { { 0 } }, 0 };
@@ -363,8 +459,13 @@ static void name_group(struct world *w, const size_t *group, size_t which, struc
     }
     struct place place = {
         true, cw_id_founded(&w->secret, "core", least.recorded, least.identity, least.part),
-        cw_id_founded(&w->secret, "entity", least.recorded, least.identity, least.part)
+        cw_id_founded(&w->secret, "entity", least.recorded, least.identity, least.part),
+        CW_RESTRICTION_NONE
     };
+    for (size_t i = 0; i < w->record_count; i++) {
+        if (group[i] == which && out[i].there)
+            place.basis = cw_restriction_join(w->table, place.basis, demand_of(w, i));
+    }
     for (size_t i = 0; i < w->record_count; i++) {
         if (group[i] == which && out[i].there)
             out[i] = place;
@@ -420,6 +521,11 @@ static void check(struct world *w)
             fail_msg("seed %llu step %zu: record %zu: core expected %s, found %s",
                      (unsigned long long)w->seed, w->steps, i, expected, found);
         }
+        if (must->there && is->basis != must->basis)
+            fail_msg("seed %llu step %zu: record %zu: basis expected %s, found %s",
+                     (unsigned long long)w->seed, w->steps, i,
+                     cw_restriction_at(w->table, must->basis)->text.ptr,
+                     cw_restriction_at(w->table, is->basis)->text.ptr);
     }
 }
 
@@ -441,7 +547,9 @@ static void take_back(struct world *w, struct event *event)
 static void amend(struct world *w, struct event *event)
 {
     put_event(w, event, -1, true);
-    choose_parts(w, event);
+    if (dice_chance(&w->dice, 70))
+        choose_parts(w, event);
+    event->restriction = (uint32_t)dice_below(&w->dice, RESTRICTIONS);
     add(w, event);
 }
 
@@ -469,6 +577,7 @@ static void walk(size_t records, size_t events, unsigned values, size_t steps)
     int64_t merges = 0;
     int64_t splits = 0;
     size_t held = 0;
+    size_t restricted = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         struct world *w = new_world(seed, records, events, values);
         while (w->steps < steps)
@@ -483,12 +592,14 @@ static void walk(size_t records, size_t events, unsigned values, size_t steps)
         merges += total(w, "link.merges");
         splits += total(w, "link.splits");
         held += w->held;
+        restricted += w->restricted;
         assert_int_equal(total(w, "link.records"), 0);
         assert_int_equal(total(w, "link.entities"), 0);
         free_world(w);
     }
-    print_message("%lld merges, %lld splits, %zu edges held\n", (long long)merges,
-                  (long long)splits, held);
+    print_message("%lld merges, %lld splits, %zu edges held, %zu records restricted\n",
+                  (long long)merges, (long long)splits, held, restricted);
+    assert_true(restricted >= 1000);
     assert_true(merges >= 200);
     assert_true(splits >= 150);
     assert_true(held >= 1000);
@@ -526,11 +637,47 @@ static void two_orders_of_the_same_mentions_give_the_same_cores(void **state)
         }
         for (size_t i = 0; i < forward->record_count; i++) {
             if (forward->seen[i].there != other->seen[i].there ||
-                !cw_id_eq(forward->seen[i].entity, other->seen[i].entity))
+                !cw_id_eq(forward->seen[i].entity, other->seen[i].entity) ||
+                !cw_str_eq(cw_restriction_at(forward->table, forward->seen[i].basis)->text,
+                           cw_restriction_at(other->table, other->seen[i].basis)->text))
                 fail_msg("seed %llu: record %zu depends on the order", (unsigned long long)seed, i);
         }
         free_world(forward);
         free_world(other);
+    }
+}
+
+/* Where a batch is cut may not show. */
+static void batches_of_any_size_give_the_same_frames(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 1, 7, 64, 512 };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct cw_buf outputs[4] = { 0 };
+        for (size_t s = 0; s < 4; s++) {
+            struct world *w = new_world(seed, 40, 60, 8);
+            w->out.buf.len = 0;
+            size_t units = 0;
+            for (size_t step = 0; step <= 600; step++) {
+                struct event *event = &w->events[dice_below(&w->dice, w->event_count)];
+                if (step < 600 && !event->holds)
+                    add(w, event);
+                else if (step < 600 && dice_chance(&w->dice, 40))
+                    amend(w, event);
+                else if (step < 600)
+                    take_back(w, event);
+                if (++units < sizes[s] && step < 600)
+                    continue;
+                units = 0;
+                give(w);
+            }
+            cw_buf_put(&outputs[s], w->out.buf.data, w->out.buf.len);
+            free_world(w);
+            assert_int_equal(outputs[s].len, outputs[0].len);
+            assert_memory_equal(outputs[s].data, outputs[0].data, outputs[0].len);
+        }
+        for (size_t s = 0; s < 4; s++)
+            cw_buf_done(&outputs[s]);
     }
 }
 
@@ -539,6 +686,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_records_come_and_go_and_cores_are_as_defined),
         cmocka_unit_test(many_records_with_few_values_come_and_go_and_cores_are_as_defined),
+        cmocka_unit_test(batches_of_any_size_give_the_same_frames),
         cmocka_unit_test(two_orders_of_the_same_mentions_give_the_same_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "ingest/normalise.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
+#include "operators/runtime/restriction.h"
 #include "operators/runtime/time.h"
 #include "ops/fused.h"
 #include "sinks/export.h"
@@ -25,6 +26,8 @@ struct cw_scene {
     struct cw_secret secret;
     struct cw_normaliser *normaliser;
     struct cw_contract *contract;
+    struct cw_restrictions *restrictions; /* with the numbers that the log gives them */
+    uint32_t restriction_count;
     struct cw_log *log;
     struct cw_export *export;
     struct cw_fused *fused;
@@ -126,6 +129,7 @@ struct cw_scene *cw_scene_new(const struct cw_rules *rules, size_t batch)
     cw_secret_init(&scene->secret, cw_cstr("crosswatch-test"));
     scene->normaliser = cw_normaliser_new(&scene->secret);
     scene->contract = cw_contract_default();
+    scene->restrictions = cw_restrictions_new();
     scene->log = cw_log_memory();
     scene->export = cw_export_new(scene->log);
     struct cw_chain_link last = { rules != NULL ? &cw_export_stage : NULL, scene->export };
@@ -149,11 +153,30 @@ void cw_scene_free(struct cw_scene *scene)
     cw_export_stage.free(scene->export);
     cw_log_close(scene->log);
     cw_contract_free(scene->contract);
+    cw_restrictions_free(scene->restrictions);
     cw_normaliser_free(scene->normaliser);
     cw_buf_done(&scene->frame);
     cw_buf_done(&scene->body);
     free(scene->mentions);
     free(scene);
+}
+
+static uint32_t restriction_number(struct cw_scene *scene, const struct cw_event *restricted)
+{
+    if (restricted == NULL)
+        return CW_RESTRICTION_NONE;
+    struct cw_buf text = { 0 };
+    cw_restriction_of_event(restricted, &text);
+    uint32_t number =
+        cw_restriction_intern(scene->restrictions, (cw_str){ (const char *)text.data, text.len });
+    if (number == UINT32_MAX)
+        fail_msg("the event demands more than an event may");
+    if (number > scene->restriction_count) {
+        scene->restriction_count = number;
+        name(scene, CW_NAME_RESTRICTION, number, (cw_str){ (const char *)text.data, text.len });
+    }
+    cw_buf_done(&text);
+    return number;
 }
 
 void cw_scene_event(struct cw_scene *scene, const struct cw_event *event)
@@ -166,6 +189,7 @@ void cw_scene_event(struct cw_scene *scene, const struct cw_event *event)
     if (!cw_normalise(scene->normaliser, scene->contract, body, 0, &normal, &reason))
         fail_msg("event %.*s: %s: %s: %s", CW_STR_ARG(event->event_id), reason.code, reason.field,
                  reason.sentence);
+    normal.header.restriction = restriction_number(scene, normal.restricted);
     normal.header.source = 1;
     normal.header.owner = 1; /* numbers for readers of the log; the body has the owner itself */
     normal.header.offset = (int64_t)cw_log_end(scene->log);

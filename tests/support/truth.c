@@ -165,7 +165,7 @@ void cw_truth_free(struct cw_truth *truth)
 struct scoring {
     const struct cw_truth *truth;
     const char *slug;
-    const char *rule;
+    const char *const *rules;
     FILE *misses;
     struct cw_truth_score *score;
 };
@@ -207,12 +207,21 @@ static void judge(struct scoring *scoring, const json_t *evidence, const struct 
     }
 }
 
+static bool is_of(const struct scoring *scoring, const char *rule)
+{
+    for (const char *const *one = scoring->rules; rule != NULL && *one != NULL; one++) {
+        if (strcmp(rule, *one) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void take_alert(void *context, const json_t *line)
 {
     struct scoring *scoring = context;
     struct cw_truth_score *score = scoring->score;
     const char *rule = json_string_value(json_object_get(line, "rule"));
-    if (rule == NULL || strcmp(rule, scoring->rule) != 0)
+    if (!is_of(scoring, rule))
         return;
     const char *id = json_string_value(json_object_get(line, "id"));
     const struct pattern *lookalike = NULL;
@@ -234,11 +243,11 @@ static void take_alert(void *context, const json_t *line)
     }
 }
 
-bool cw_truth_score(const struct cw_truth *truth, const char *slug, const char *rule,
+bool cw_truth_score(const struct cw_truth *truth, const char *slug, const char *const *rules,
                     const char *alerts_path, FILE *misses, struct cw_truth_score *out)
 {
     *out = (struct cw_truth_score){ 0 };
-    struct scoring scoring = { truth, slug, rule, misses, out };
+    struct scoring scoring = { truth, slug, rules, misses, out };
     for (size_t i = 0; i < truth->pattern_count; i++) {
         truth->patterns[i].seen = 0;
         truth->patterns[i].found = false;

@@ -19,7 +19,7 @@ struct cw_truth_score {
     size_t planted;
     size_t found;
     size_t lookalikes;
-    size_t alerts; /* of the rule */
+    size_t alerts; /* of the rule file */
     size_t right;
     size_t wrong;
     size_t unplanned;
@@ -32,11 +32,12 @@ struct cw_truth *cw_truth_load(const char *scenario) CW_MUST_USE CW_NONNULL(1);
 void cw_truth_free(struct cw_truth *truth); /* accepts NULL */
 
 /**
- * Scores the alerts of one rule: `slug` is its name in the truth, `rule` its id in alerts.jsonl.
+ * Scores the alerts of one rule file: `slug` is its name in the truth, `rules` are the ids that its
+ * correlations have in alerts.jsonl, up to a NULL: an alert of any of them is an alert of the file.
  * Each pattern that was not found, each wrong and each unplanned alert is printed to `misses` by
  * name (optional). False: alerts.jsonl cannot be read; a sentence went to stderr.
  */
-bool cw_truth_score(const struct cw_truth *truth, const char *slug, const char *rule,
+bool cw_truth_score(const struct cw_truth *truth, const char *slug, const char *const *rules,
                     const char *alerts_path, FILE *misses, struct cw_truth_score *out) CW_MUST_USE
     CW_NONNULL(1, 2, 3, 4, 6);
 

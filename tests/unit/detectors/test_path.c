@@ -220,7 +220,7 @@ static void what_is_no_path_says_where_and_what_instead(void **state)
         { "party.person.key", 13, "unknown field \"key\"" },
         { "party.person.id", 15, "expected a kind of identifier" },
         { "party.person.id.pasport", 16, "did you mean \"passport\"?" },
-        { "party.person.id.any", 16, "unknown kind of identifier" },
+        { "party.person.id.anyone", 16, "unknown kind of identifier" },
         { "party.person.id.iban", 0, "expected object.ROLE.id.iban" },
         { "object.document.name", 16, "unknown field \"name\" of object.ROLE" },
         { "ad.catgory", 3, "did you mean \"category\"?" },

@@ -20,6 +20,7 @@
 #include "ingest/ingest.h"
 #include "operators/runtime/control.h"
 #include "operators/runtime/mem.h"
+#include "operators/runtime/restriction.h"
 #include "operators/runtime/stage.h"
 #include "operators/runtime/time.h"
 
@@ -34,7 +35,7 @@ struct line {
     const char *type;
     int64_t time; /* after T0 */
     int64_t arrival;
-    const char *code; /* of a reject */
+    const char *code; /* of a reject; of an event who may see it, by name, or "!" and a text */
 };
 
 struct script {
@@ -73,6 +74,18 @@ static void write_event(const struct line *line, struct cw_buf *out)
         detail[cw_type_field(type, cw_cstr("colour"))].text = cw_cstr("red");
         detail[cw_type_field(type, cw_cstr("valid_from"))].present = true;
         detail[cw_type_field(type, cw_cstr("valid_from"))].number = T0;
+    }
+    enum { AUDIENCE_MAX = 4 };
+    cw_str audience[AUDIENCE_MAX];
+    event.handling.audience = audience;
+    bool text = line->code != NULL && line->code[0] == '!';
+    event.handling.present = line->code != NULL;
+    if (text)
+        event.handling.text = cw_cstr(line->code + 1);
+    for (const char *at = line->code; !text && at != NULL && *at != '\0'; at += strcspn(at, " ")) {
+        at += strspn(at, " ");
+        assert_true(event.handling.audience_count < AUDIENCE_MAX);
+        audience[event.handling.audience_count++] = (cw_str){ at, strcspn(at, " ") };
     }
     out->len = 0;
     cw_event_write(&event, out);
@@ -207,12 +220,16 @@ static char *describe(struct cw_log *log)
         struct cw_named named;
         if (frame->kind == CW_NAME) {
             assert_true(cw_named_get(frame, &named));
-            if (named.space == CW_NAME_TYPE)
+            if (named.space == CW_NAME_TYPE || named.space == CW_NAME_RATES)
                 continue;
-            cw_buf_cstr(&out, named.space == CW_NAME_SOURCE ? "source:" : "owner:");
+            cw_buf_cstr(&out, named.space == CW_NAME_SOURCE        ? "source:"
+                              : named.space == CW_NAME_RESTRICTION ? "restriction:"
+                                                                   : "owner:");
             cw_buf_str(&out, named.text);
         } else if (frame->kind == CW_EVENT) {
             describe_event(frame, &out);
+            if (frame->restriction != 0)
+                cw_buf_printf(&out, "/%u", frame->restriction);
         } else if (frame->kind == CW_REJECT) {
             cw_buf_u8(&out, '!');
             cw_buf_put(&out, cw_frame_body(frame), frame->body_length);
@@ -525,6 +542,51 @@ static void owners_without_end_are_rejected_from_a_number_on(void **state)
 }
 
 /* --- waiting --- */
+
+#define FOR(audience, id)                                                                          \
+    {                                                                                              \
+        CW_PULL_BODY, "O", id, "online_ad", 0, 0, audience                                         \
+    }
+
+static void each_set_of_restrictions_is_introduced_once_before_its_use(void **state)
+{
+    (void)state;
+    static const struct line lines[] = { FOR(NULL, "e1"),     FOR("fr dk", "e2"),
+                                         FOR("dk fr", "e3"),  FOR("ro", "e4"),
+                                         FOR("ro all", "e5"), FOR("fr dk", "e6"),
+                                         FOR("ro ro", "e7"),  FOR(NULL, "e8") };
+    static const struct script script[] = { SCRIPT("c", "s", lines) };
+    struct cw_log *whole = cw_log_memory();
+    run_whole(whole, script, 1, &by_three);
+    assert_log(whole, "source:s owner:O e1 restriction:{\"audience\":[\"dk\",\"fr\"]} e2/1 e3/1 "
+                      "tick restriction:{\"audience\":[\"ro\"]} e4/2 e5 e6/1 tick e7/2 e8 "
+                      "source_end tick end");
+    /* and numbers are the log's: an ingest that begins anywhere on it goes on with them */
+    size_t frames = frame_count(whole);
+    for (size_t count = 0; count <= frames; count++) {
+        struct cw_log *log = prefix_of(whole, count);
+        run_whole(log, script, 1, &by_three);
+        assert_same_log(log, whole);
+        cw_log_close(log);
+    }
+    cw_log_close(whole);
+}
+
+/* What would have to be cut is not admitted, so nobody sees more than was allowed. */
+static void a_restriction_that_is_too_long_is_rejected(void **state)
+{
+    (void)state;
+    static char text[CW_RESTRICTION_EVENT_MAX];
+    memset(text, 'x', sizeof(text) - 1);
+    text[0] = '!';
+    const struct line lines[] = { FOR("dk", "e1"), FOR(text, "e2"), FOR("dk", "e3") };
+    const struct script script[] = { SCRIPT("c", "s", lines) };
+    struct cw_log *log = cw_log_memory();
+    run_whole(log, script, 1, &by_three);
+    assert_log(log, "source:s owner:O restriction:{\"audience\":[\"dk\"]} e1/1 !too_long e3/1 "
+                    "source_end tick end");
+    cw_log_close(log);
+}
 
 static void a_finite_source_that_waits_changes_nothing(void **state)
 {
@@ -878,6 +940,8 @@ int main(void)
         cmocka_unit_test(the_last_tick_is_written_even_if_nothing_came_since_the_one_before),
         cmocka_unit_test(an_event_that_breaks_a_clause_is_rejected_with_its_code),
         cmocka_unit_test(owners_without_end_are_rejected_from_a_number_on),
+        cmocka_unit_test(each_set_of_restrictions_is_introduced_once_before_its_use),
+        cmocka_unit_test(a_restriction_that_is_too_long_is_rejected),
         cmocka_unit_test(a_finite_source_that_waits_changes_nothing),
         cmocka_unit_test(live_sources_that_have_nothing_are_passed_over),
         cmocka_unit_test(where_no_live_source_is_ready_what_came_is_ticked_once),

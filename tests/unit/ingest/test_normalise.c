@@ -451,8 +451,61 @@ static void the_contract_fills_in_what_the_event_leaves_out(void **state)
     accepted(f);
     assert_int_equal(f->read.purpose_count, 1);
     assert_str(f->read.purposes[0], "border-management");
-    assert_int_equal(f->read.handling.code_count, 0);
     assert_str(f->read.handling.tlp, "RED");
+    /* field by field: who states one thing is not less restricted in another */
+    assert_int_equal(f->read.handling.code_count, 1);
+    assert_str(f->read.handling.codes[0], "H1");
+}
+
+static void each_field_of_handling_has_its_own_default(void **state)
+{
+    struct fixture *f = *state;
+    cw_str words[] = { cw_cstr("H1"), cw_cstr("H2"), cw_cstr("dk"), cw_cstr("fr") };
+    const struct cw_handling defaults = { .present = true,
+                                          .codes = words,
+                                          .code_count = 1,
+                                          .text = cw_cstr("ask first"),
+                                          .tlp = cw_cstr("AMBER"),
+                                          .pap = cw_cstr("GREEN"),
+                                          .sharing_group = cw_cstr("a"),
+                                          .audience = words + 2,
+                                          .audience_count = 1 };
+    const struct cw_handling stated = { .present = true,
+                                        .codes = words + 1,
+                                        .code_count = 1,
+                                        .text = cw_cstr("never"),
+                                        .tlp = cw_cstr("RED"),
+                                        .pap = cw_cstr("RED"),
+                                        .sharing_group = cw_cstr("b"),
+                                        .audience = words + 3,
+                                        .audience_count = 1 };
+    f->contract->handling = defaults;
+    for (size_t field = 0; field < 6; field++) {
+        struct cw_handling *handling = &f->event.handling;
+        *handling = stated;
+        if (field == 0)
+            handling->code_count = 0;
+        else if (field == 1)
+            handling->text = (cw_str){ NULL, 0 };
+        else if (field == 2)
+            handling->tlp = (cw_str){ NULL, 0 };
+        else if (field == 3)
+            handling->pap = (cw_str){ NULL, 0 };
+        else if (field == 4)
+            handling->sharing_group = (cw_str){ NULL, 0 };
+        else
+            handling->audience_count = 0;
+        accepted(f);
+        const struct cw_handling *read = &f->read.handling;
+        assert_int_equal(read->code_count, 1);
+        assert_str(read->codes[0], field == 0 ? "H1" : "H2");
+        assert_str(read->text, field == 1 ? "ask first" : "never");
+        assert_str(read->tlp, field == 2 ? "AMBER" : "RED");
+        assert_str(read->pap, field == 3 ? "GREEN" : "RED");
+        assert_str(read->sharing_group, field == 4 ? "a" : "b");
+        assert_int_equal(read->audience_count, 1);
+        assert_str(read->audience[0], field == 5 ? "dk" : "fr");
+    }
 }
 
 static void only_the_owners_of_the_contract_may_speak(void **state)
@@ -762,12 +815,17 @@ static void an_event_of_two_types_is_none(void **state)
     struct fixture *f = *state;
     struct cw_buf two = { 0 };
     cw_event_write(&f->event, &two);
-    /* The details end a body: null, null, null, then the ad: 1 and four times null. */
+    /* The details end a body: null, null, null, then the ad: 1 and four times null; then null for
+     * each later type. */
     static const uint8_t ends[] = { 0, 0, 0, 2, 0, 0, 0, 0 };
+    size_t later = cw_type_count() - 4U;
+    two.len -= later;
     assert_memory_equal(two.data + two.len - sizeof(ends), ends, sizeof(ends));
     static const uint8_t crossing_too[] = { 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0 };
     two.len -= sizeof(ends);
     cw_buf_put(&two, crossing_too, sizeof(crossing_too));
+    for (size_t i = 0; i < later; i++)
+        cw_buf_u8(&two, 0);
     assert_false(cw_normalise(f->normaliser, f->contract,
                               (cw_str){ (const char *)two.data, two.len }, 0, &f->normal,
                               &f->reason));
@@ -834,6 +892,7 @@ int main(void)
         TEST(the_header_says_what_the_event_is),
         TEST(a_notice_is_standing),
         TEST(the_contract_fills_in_what_the_event_leaves_out),
+        TEST(each_field_of_handling_has_its_own_default),
         TEST(only_the_owners_of_the_contract_may_speak),
         TEST(a_missing_retention_is_the_type_s),
         TEST(a_retention_beyond_the_longest_is_cut),

@@ -73,6 +73,12 @@ static const struct {
     { "field_missing", "missing_field", "recorded_at" },
     { "field_of_another_type", "bad_type", "version" },
     { "time_that_is_none", "bad_time", "event_time" },
+    { "payment_of_less_than_nothing", "bad_amount", "payment.amount" },
+    { "payment_beyond_all_bounds", "bad_amount", "payment.amount" },
+    { "payment_currency_in_lower_case", "bad_currency", "payment.currency" },
+    { "payment_currency_unknown", "bad_currency", "payment.currency" },
+    { "payment_payer_country_by_name", "bad_country", "payment.payer_country" },
+    { "payment_payee_country_in_lower_case", "bad_country", "payment.payee_country" },
     { "withdrawal_without_owner", "missing", "owner" },
 };
 enum { INVALID_COUNT = sizeof(invalid) / sizeof(invalid[0]) };
@@ -85,6 +91,9 @@ static const char *const valid[] = {
     "account_open_joint",
     "online_ad",
     "online_ad_with_faulty_identifiers",
+    "payment",
+    "payment_least",
+    "payment_with_an_amount_in_euro_of_its_own",
     "withdrawal",
 };
 enum { VALID_COUNT = sizeof(valid) / sizeof(valid[0]) };
@@ -197,6 +206,22 @@ static void faulty_identifiers_are_no_keys_but_no_rejects_either(void **state)
     cw_arena_free(arena);
 }
 
+/* The JSON body of an agency that does its own sums: what it says in amount_eur is not looked at.
+ */
+static void amount_eur_is_written_by_ingest(void **state)
+{
+    struct fixture *f = *state;
+    const struct cw_type *type = cw_type_by_name(cw_cstr("payment"));
+    struct cw_arena *arena = cw_arena_new();
+    struct cw_event event;
+    assert_true(read_sample(f, "valid", "payment_with_an_amount_in_euro_of_its_own"));
+    assert_true(cw_event_read(&event, f->normal.body.ptr, f->normal.body.len, arena));
+    const struct cw_value *cents = &event.detail[cw_type_field(type, cw_cstr("amount_eur"))];
+    assert_true(cents->present);
+    assert_int_equal(cents->number, 73171); /* 120,000 yen at 164: 731.7073 euro */
+    cw_arena_free(arena);
+}
+
 static size_t files_in(const char *folder)
 {
     size_t count = 0;
@@ -224,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_invalid_sample_breaks_its_clause, setup, teardown),
         cmocka_unit_test_setup_teardown(faulty_identifiers_are_no_keys_but_no_rejects_either, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(amount_eur_is_written_by_ingest, setup, teardown),
         cmocka_unit_test(no_sample_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

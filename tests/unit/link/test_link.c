@@ -23,6 +23,7 @@ struct part {
     uint64_t passports[3];
     uint64_t national;
     bool weak;
+    uint32_t restriction; /* of its event; stated in the first part */
 };
 
 struct mention {
@@ -87,7 +88,8 @@ static size_t put_mention(struct cw_buf *buf, const struct mention *mention, boo
                                      .position = mention->position,
                                      .time_lo = mention->time_lo,
                                      .recorded_at = mention->recorded_at,
-                                     .identity = id_of(mention->event) };
+                                     .identity = id_of(mention->event),
+                                     .restriction = mention->parts[0].restriction };
     return cw_frame_put(buf, &header, keys, count, "body", 4);
 }
 
@@ -511,6 +513,146 @@ static void records_in_conflict_stay_apart(void **state)
     stop(&rig);
 }
 
+/* Gives a NAME frame of ingest: a restriction by number. */
+static int name_restriction(struct rig *rig, uint32_t number, const char *text)
+{
+    struct cw_buf body = { 0 };
+    struct cw_buf buf = { 0 };
+    const struct cw_frame header = { .kind = CW_NAME };
+    cw_named_put(&body, CW_NAME_RESTRICTION, number, cw_cstr(text));
+    (void)cw_frame_put(&buf, &header, NULL, 0, body.data, body.len);
+    const struct cw_frame *frame = cw_frame_at(&buf, 0);
+    const struct cw_batch batch = { &frame, 1 };
+    rig->out.buf.len = 0;
+    int status = cw_link_stage.batch(rig->link, &batch, &rig->out);
+    cw_buf_done(&body);
+    cw_buf_done(&buf);
+    return status;
+}
+
+/* The frame introduces a basis of that text; its number. */
+static uint32_t basis_named(const struct cw_frame *frame, const char *text)
+{
+    struct cw_named named;
+    assert_non_null(frame);
+    assert_true(cw_named_get(frame, &named));
+    assert_int_equal(frame->flags & CW_MORE, 0); /* no part of the unit */
+    assert_int_equal(named.space, CW_NAME_BASIS);
+    assert_str_equal(named.text, text);
+    return named.number;
+}
+
+static uint32_t basis_in_links(const struct cw_frame *frame)
+{
+    size_t count;
+    const struct cw_link_entry *links = cw_frame_links(frame, &count);
+    assert_non_null(links);
+    assert_true(count > 0);
+    return links[0].basis;
+}
+
+static void start_restricted(struct rig *rig)
+{
+    start(rig);
+    assert_int_equal(name_restriction(rig, 1, "{\"tlp\":\"AMBER\"}"), CW_EXIT_OK);
+    assert_int_equal(sent(rig, 0)->kind, CW_NAME); /* it passes */
+    assert_int_equal(name_restriction(rig, 2, "{\"codes\":[\"H1\"]}"), CW_EXIT_OK);
+}
+
+static void an_entity_is_as_restricted_as_all_that_founds_its_records(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start_restricted(&rig);
+    GIVE(&rig, { .sign = 1,
+                 .event = 1,
+                 .recorded_at = 10,
+                 .parts = { { .record = 51, .passports = { 1 }, .restriction = 1 } } });
+    uint32_t amber = basis_named(sent(&rig, 0), "{\"tlp\":\"AMBER\"}");
+    assert_int_equal(basis_in_links(sent(&rig, 1)), amber);
+    /* another record joins it: the basis is what both demand, and the old record is told of */
+    GIVE(&rig, { .sign = 1,
+                 .event = 2,
+                 .recorded_at = 20,
+                 .position = 8,
+                 .time_lo = 5,
+                 .parts = { { .record = 52, .passports = { 1 }, .restriction = 2 } } });
+    uint32_t both = basis_named(sent(&rig, 0), "{\"codes\":[\"H1\"],\"tlp\":\"AMBER\"}");
+    struct cw_moved moved;
+    assert_true(cw_moved_get(sent(&rig, 1), &moved));
+    assert_int_equal(sent(&rig, 1)->flags & CW_MORE, CW_MORE);
+    assert_int_equal(moved.reason, CW_MOVED_RESTRICTED);
+    assert_id_equal(moved.core_from, founded("core", 10, 1, 0));
+    assert_id_equal(moved.core_to, moved.core_from);
+    assert_id_equal(moved.entity_to, moved.entity_from);
+    assert_int_equal(moved.basis, both);
+    assert_int_equal(moved.record_count, 1);
+    assert_id_equal(moved.records[0], id_of(51));
+    assert_int_equal(basis_in_links(sent(&rig, 2)), both);
+    assert_int_equal(count_of(&rig, "link.restricted"), 1);
+    assert_int_equal(count_of(&rig, "link.merges"), 0);
+    assert_int_equal(count_of(&rig, "link.records_moved"), 0);
+    /* it goes: as before, and no number is introduced twice */
+    GIVE(&rig, { .sign = -1,
+                 .event = 2,
+                 .recorded_at = 20,
+                 .position = 8,
+                 .time_lo = 5,
+                 .parts = { { .record = 52, .passports = { 1 }, .restriction = 2 } } });
+    assert_int_equal(count_moves(&rig, 1), 2); /* gone, and restricted */
+    assert_moved(&rig, (struct expected_move){ CW_MOVED_GONE, 10, 1, 0, 0, 5, { 52 } });
+    assert_moved(&rig, (struct expected_move){ CW_MOVED_RESTRICTED, 10, 1, 10, 1, 0, { 51 } });
+    stop(&rig);
+}
+
+static void a_later_mention_restricts_nobody_and_an_earlier_one_does(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start_restricted(&rig);
+    const struct part part = { .record = 51, .passports = { 1 } };
+    const struct part part_1 = { .record = 51, .passports = { 1 }, .restriction = 1 };
+    const struct part part_2 = { .record = 51, .passports = { 1 }, .restriction = 2 };
+    GIVE(&rig, { .sign = 1, .event = 5, .recorded_at = 50, .parts = { part } });
+    assert_int_equal(basis_in_links(sent(&rig, 0)), 0);
+    GIVE(&rig, { .sign = 1, .event = 6, .recorded_at = 60, .position = 8, .parts = { part_2 } });
+    assert_int_equal(count_moves(&rig, 1), 0);
+    assert_int_equal(basis_in_links(sent(&rig, 0)), 0);
+    GIVE(&rig, { .sign = 1, .event = 4, .recorded_at = 40, .position = 16, .parts = { part_1 } });
+    uint32_t amber = basis_named(sent(&rig, 0), "{\"tlp\":\"AMBER\"}");
+    struct cw_moved moved;
+    assert_true(cw_moved_get(sent(&rig, 1), &moved));
+    assert_int_equal(moved.reason, CW_MOVED_RENAMED); /* and the basis goes with it */
+    assert_int_equal(moved.basis, amber);
+    assert_int_equal(basis_in_links(sent(&rig, 2)), amber);
+    /* an amendment that states its restriction anew, of the founder itself */
+    GIVE(&rig, { .sign = -1, .event = 4, .recorded_at = 40, .position = 16, .parts = { part_1 } },
+         { .sign = 1, .event = 4, .recorded_at = 40, .position = 24, .parts = { part } });
+    assert_int_equal(count_moves(&rig, 2), 1);
+    assert_moved(&rig, (struct expected_move){ CW_MOVED_RESTRICTED, 40, 4, 40, 4, 0, { 51 } });
+    assert_int_equal(basis_in_links(sent(&rig, 1)), 0);
+    stop(&rig);
+}
+
+static void a_restriction_that_nothing_introduced_is_damage(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start_restricted(&rig);
+    assert_int_equal(name_restriction(&rig, 4, "{\"tlp\":\"RED\"}"), CW_EXIT_DAMAGED);
+    assert_int_equal(name_restriction(&rig, 3, "{\"tlp\":\"PINK\"}"), CW_EXIT_DAMAGED);
+    struct cw_buf buf = { 0 };
+    const struct mention mention = { .sign = 1,
+                                     .event = 1,
+                                     .parts = { { .record = 51, .restriction = 3 } } };
+    (void)put_mention(&buf, &mention, false);
+    const struct cw_frame *frame = cw_frame_at(&buf, 0);
+    const struct cw_batch batch = { &frame, 1 };
+    assert_int_equal(cw_link_stage.batch(rig.link, &batch, &rig.out), CW_EXIT_DAMAGED);
+    cw_buf_done(&buf);
+    stop(&rig);
+}
+
 static void other_frames_pass_and_a_close_gets_the_totals(void **state)
 {
     (void)state;
@@ -772,6 +914,9 @@ int main(void)
         cmocka_unit_test(standing_facts_are_not_first_seen),
         cmocka_unit_test(records_of_two_kinds_share_a_key_and_do_not_join),
         cmocka_unit_test(records_in_conflict_stay_apart),
+        cmocka_unit_test(an_entity_is_as_restricted_as_all_that_founds_its_records),
+        cmocka_unit_test(a_later_mention_restricts_nobody_and_an_earlier_one_does),
+        cmocka_unit_test(a_restriction_that_nothing_introduced_is_damage),
         cmocka_unit_test(other_frames_pass_and_a_close_gets_the_totals),
         cmocka_unit_test(random_units_are_as_defined_after_each),
     };

@@ -2,7 +2,6 @@
 #include "wire_test.h"
 
 #include <avro.h>
-#include <jansson.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -527,118 +526,6 @@ static void a_stray_byte_at_the_end_loses_nothing_before_it(void **state)
     cw_buf_done(&file);
 }
 
-static json_t *expectations(void)
-{
-    const char *path = data_path("avro-apache/expected.json.gz");
-    if (path == NULL)
-        return NULL;
-    struct cw_buf text = { 0 };
-    gzFile file = gzopen(path, "rb");
-    int got;
-    do {
-        got = gzread(file, cw_buf_reserve(&text, 65536), 65536);
-        text.len += got > 0 ? (size_t)got : 0;
-    } while (got > 0);
-    gzclose(file);
-    json_t *json = json_loadb((char *)text.data, text.len, 0, NULL);
-    cw_buf_done(&text);
-    assert_non_null(json);
-    return json;
-}
-
-/* Data of a file under its own schema, each read by an identity plan; -1: it does not open. */
-static int64_t count_data(const struct cw_buf *file, size_t *faults)
-{
-    struct memory memory = memory_of(file);
-    struct cw_reason reason = { 0 };
-    struct cw_container *container = cw_container_open(read_memory, &memory, &reason);
-    if (container == NULL)
-        return -1;
-    struct cw_schema *own = cw_schema_parse(cw_container_schema(container), &reason);
-    if (own == NULL) {
-        cw_container_close(container);
-        return -1;
-    }
-    struct cw_plan *plan = cw_plan_new(own, own, &reason);
-    assert_non_null(plan);
-    struct cw_buf out = { 0 };
-    int64_t total = 0;
-    int64_t count;
-    cw_str bytes;
-    enum cw_block block;
-    while ((block = cw_container_next(container, &count, &bytes, &reason)) != CW_BLOCK_END) {
-        *faults += block == CW_BLOCK_DAMAGED;
-        while (count-- > 0) {
-            size_t consumed;
-            out.len = 0;
-            if (!run_plan(plan, bytes.ptr, bytes.len, &consumed, &out, &reason)) {
-                ++*faults;
-                break;
-            }
-            bytes.ptr += consumed;
-            bytes.len -= consumed;
-            total++;
-        }
-    }
-    cw_buf_done(&out);
-    cw_plan_free(plan);
-    cw_schema_free(own);
-    cw_container_close(container);
-    return total;
-}
-
-static void the_files_of_apache_have_the_records_expected(void **state)
-{
-    (void)state;
-    json_t *all = expectations();
-    if (all == NULL)
-        skip();
-    const char *name;
-    json_t *expected;
-    int files = 0;
-    json_object_foreach(all, name, expected)
-    {
-        char relative[512];
-        snprintf(relative, sizeof(relative), "avro-apache/%s", name);
-        const char *path = data_path(relative);
-        const json_t *rows = json_object_get(expected, "rows");
-        if (path == NULL || !json_is_array(rows))
-            continue;
-        struct cw_buf file = { 0 };
-        size_t faults = 0;
-        read_whole(path, &file);
-        int64_t count = count_data(&file, &faults);
-        if (count != (int64_t)json_array_size(rows))
-            fail_msg("%s: %lld records, expected %zu", name, (long long)count,
-                     json_array_size(rows));
-        cw_buf_done(&file);
-        files++;
-    }
-    json_decref(all);
-    assert_true(files >= 10);
-}
-
-static void the_bad_files_of_apache_are_refused(void **state)
-{
-    (void)state;
-    static const char *const names[] = { "lang/c/tests/avro-1237-bad-union-discriminant.avro",
-                                         "lang/c/tests/avro-1238-truncated.avro",
-                                         "share/test/data/test.avro12" };
-    for (size_t i = 0; i < 3; i++) {
-        char relative[512];
-        snprintf(relative, sizeof(relative), "avro-apache/%s", names[i]);
-        const char *path = data_path(relative);
-        if (path == NULL)
-            skip();
-        struct cw_buf file = { 0 };
-        size_t faults = 0;
-        read_whole(path, &file);
-        int64_t count = count_data(&file, &faults);
-        assert_true(count < 0 || faults > 0);
-        cw_buf_done(&file);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -658,8 +545,6 @@ int main(void)
         cmocka_unit_test(bytes_that_are_not_of_the_codec_are_refused),
         cmocka_unit_test(a_block_cannot_claim_more_data_than_it_has_bytes),
         cmocka_unit_test(a_stray_byte_at_the_end_loses_nothing_before_it),
-        cmocka_unit_test(the_files_of_apache_have_the_records_expected),
-        cmocka_unit_test(the_bad_files_of_apache_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "ingest/source.h"
+#include "ingest/wire/canonical.h"
 
 static const char event_json[] = "{\"owner\":\"NL-KMAR\",\"event_id\":\"E-1\",\"event_type\":"
                                  "\"border_crossing\",\"event_time\":1000,\"recorded_at\":2000}";
@@ -171,6 +172,73 @@ static void the_confluent_header_names_the_schema(void **state)
     cw_buf_done(&message);
 }
 
+static uint64_t fingerprint_of(const char *text)
+{
+    struct cw_schema *schema = schema_of(text);
+    uint64_t fingerprint = cw_schema_fingerprint(schema);
+    cw_schema_free(schema);
+    return fingerprint;
+}
+
+static cw_str with_fingerprint(struct cw_buf *out, uint64_t fingerprint, cw_str bytes)
+{
+    out->len = 0;
+    cw_buf_u8(out, 0xc3);
+    cw_buf_u8(out, 1);
+    cw_buf_u64(out, fingerprint);
+    cw_buf_str(out, bytes);
+    return (cw_str){ (const char *)out->data, out->len };
+}
+
+static void write_by_fingerprint(struct fixture *fixture, uint64_t fingerprint, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%016llx.avsc", fixture->dir, (unsigned long long)fingerprint);
+    write_text(path, text);
+}
+
+static void the_single_object_header_names_the_schema(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cw_buf message = { 0 };
+    uint64_t fingerprint = fingerprint_of(agency_schema);
+    cw_str bytes = with_fingerprint(&message, fingerprint, datum);
+    assert_refused(fixture, bytes.ptr, bytes.len, "unknown_schema");
+    write_by_fingerprint(fixture, fingerprint, agency_schema);
+    assert_event(fixture, bytes, 1000);
+    assert_refused(fixture, bytes.ptr, bytes.len - 1, "truncated");
+    /* An id of the same number is another schema. */
+    bytes = with_id(&message, (uint32_t)fingerprint, datum);
+    assert_refused(fixture, bytes.ptr, bytes.len, "unknown_schema");
+    cw_buf_done(&message);
+}
+
+static void a_schema_under_a_fingerprint_that_is_not_its_own_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cw_buf message = { 0 };
+    write_by_fingerprint(fixture, 7, agency_schema);
+    cw_str bytes = with_fingerprint(&message, 7, datum);
+    assert_refused(fixture, bytes.ptr, bytes.len, "bad_schema");
+    assert_refused(fixture, bytes.ptr, bytes.len, "bad_schema");
+    cw_buf_done(&message);
+}
+
+static void the_contracts_own_schema_needs_no_directory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cw_reason reason = { 0 };
+    struct cw_buf message = { 0 };
+    fixture->contract.schemas_dir = NULL;
+    assert_true(cw_decoder_schema(fixture->decoder, cw_cstr(agency_schema), &reason));
+    assert_event(fixture, with_fingerprint(&message, fingerprint_of(agency_schema), datum), 1000);
+    assert_event(fixture, datum, 1000);
+    /* Another fingerprint is no header here: the bytes are data, and bad ones. */
+    cw_str bytes = with_fingerprint(&message, 7, datum);
+    assert_refused(fixture, bytes.ptr, bytes.len, "bad_length");
+    cw_buf_done(&message);
+}
+
 static void a_schema_file_that_is_too_large_is_not_used(void **state)
 {
     struct fixture *fixture = *state;
@@ -217,6 +285,9 @@ int main(void)
         TEST(the_contracts_schema_is_read_when_it_is_needed),
         TEST(all_bytes_of_a_message_must_be_consumed),
         TEST(the_confluent_header_names_the_schema),
+        TEST(the_single_object_header_names_the_schema),
+        TEST(a_schema_under_a_fingerprint_that_is_not_its_own_is_refused),
+        TEST(the_contracts_own_schema_needs_no_directory),
         TEST(a_schema_file_that_is_too_large_is_not_used),
         TEST(without_a_directory_of_schemas_a_zero_is_data),
         TEST(more_ids_than_are_kept_are_still_read),
