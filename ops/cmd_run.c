@@ -158,9 +158,12 @@ static int64_t counter(const struct run *run, int stage, const char *name)
     return 0;
 }
 
-/* What the sink before wrote, by its page of counters: a Redis behind it has gone back. */
+/* What the sink before wrote to this Redis, by its page of counters: one behind it has gone back.
+ */
 static void note_seen(struct run *run)
 {
+    if (counter(run, SINK, "sink.target") != cw_redis_target(run->redis, run->deployment))
+        return;
     int64_t generation = counter(run, SINK, "sink.generation");
     int64_t tick = counter(run, SINK, "sink.tick");
     if (generation > 0)

@@ -404,6 +404,21 @@ const struct cw_totals *cw_redis_sink_totals(const struct cw_redis_sink *sink)
     return &sink->totals;
 }
 
+int64_t cw_redis_target(const char *url, const char *deployment)
+{
+    struct cw_redis_url parsed;
+    char text[512];
+    char error[256];
+    if (!cw_redis_url_parse(url, &parsed, error, sizeof(error)))
+        return 0;
+    snprintf(text, sizeof(text), "%s %d %s", parsed.shown, parsed.db,
+             deployment != NULL ? deployment : "crosswatch");
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (const char *at = text; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    return (int64_t)(hash >> 1) | 1;
+}
+
 static int order_of_audiences(const void *a, const void *b)
 {
     return strcmp(((const struct cw_sink_audience *)a)->name,
@@ -469,6 +484,7 @@ struct cw_redis_sink *cw_redis_sink_new(const struct cw_redis_settings *settings
     sink->feed_max = settings->feed_max != 0 ? settings->feed_max : CW_REDIS_FEED_MAX;
     sink->stop = settings->stop;
     *exit_status = take_names(sink, settings);
+    *cw_total(&sink->totals, "sink.target") = cw_redis_target(settings->url, settings->deployment);
     if (*exit_status == CW_EXIT_OK)
         *exit_status = cw_sink_connect(sink, true);
     if (*exit_status == CW_EXIT_OK)

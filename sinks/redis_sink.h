@@ -37,7 +37,10 @@ struct cw_redis_sink *cw_redis_sink_new(const struct cw_redis_settings *settings
                                         struct cw_log *log, int *exit_status) CW_MUST_USE;
 extern const struct cw_stage cw_redis_stage;
 /** What this process did, for its page of counters: never in Redis, for it differs with restarts.
- *  sink.generation and sink.tick say how far it has written. */
+ *  sink.generation and sink.tick say how far it has written, sink.target where. */
 const struct cw_totals *cw_redis_sink_totals(const struct cw_redis_sink *sink);
+/** A number for a server, database and deployment (never for a user or password), as sink.target
+ *  has it; above 0. 0: the URL is none. */
+int64_t cw_redis_target(const char *url, const char *deployment) CW_NONNULL(1);
 
 #endif
