@@ -409,6 +409,20 @@ static void a_chain_of_other_rules_typed_in_a_shell_fills_it_again(void **state)
     expect_generation("four", "2");
 }
 
+static void a_run_writes_a_copy_for_each_audience(void **state)
+{
+    struct cw_test_room *room = *state;
+    (void)cw_test_crosswatch(room, CW_EXIT_OK, "run", "--source", scenario, "--rules", RULES,
+                             "--log", whole_log, "--redis", redis.url, "--deployment", "five",
+                             "--audience", "dk", "--audience", "fr", NULL);
+    struct cw_test_process *alerts =
+        cw_test_crosswatch(room, CW_EXIT_OK, "alerts", "export", "--canonical", "--redis",
+                           redis.url, "--deployment", "five", "--audience", "dk", NULL);
+    cw_test_same_files(room, export_of(room, "five"), alerts->output);
+    (void)cw_test_crosswatch(room, CW_EXIT_FAILED, "alerts", "list", "--redis", redis.url,
+                             "--deployment", "five", "--audience", "se", NULL);
+}
+
 /* --- what an amendment changes, a row shows --- */
 
 #define NOTICE(version, colour)                                                                    \
@@ -516,6 +530,7 @@ int main(void)
         TEST(a_redis_of_another_log_is_filled_again),
         TEST(a_redis_of_other_rules_is_filled_again),
         TEST(a_chain_of_other_rules_typed_in_a_shell_fills_it_again),
+        TEST(a_run_writes_a_copy_for_each_audience),
         TEST(a_row_shows_its_evidence_as_it_was_amended_in_any_order),
         TEST(a_line_that_never_ends_keeps_nobody_from_stopping),
         TEST(the_public_lists_find_the_three_customers_on_them),

@@ -129,8 +129,8 @@ static void start_run(struct chain *chain, const char *option)
 {
     struct cw_test_words words = { { NULL }, 0 };
     cw_test_add(&words, CW_PROGRAM, "run", "--rules", RULES, "--redis", chain->url, "--deployment",
-                chain->deployment, "--log", chain->log, "--tick", "32", "--batch", "64", option,
-                NULL);
+                chain->deployment, "--log", chain->log, "--tick", "32", "--batch", "64",
+                "--audience", "dk", option, NULL);
     add_sources(chain, &words);
     chain->run = cw_test_start(chain->room, &words, NULL);
 }
