@@ -305,6 +305,75 @@ static void a_restart_in_mid_tick_leaves_aliases_as_they_were(void **state)
     free(before);
 }
 
+/* --- cut off anywhere --- */
+
+enum { CUT_TICKS = 10, CUT_ALERTS = 100 };
+
+/* Alerts that come, change, are limited and go, of entities that are merged and split. */
+static void busy_stream(struct fixture *f)
+{
+    static const char *const restrictions[] = { "", FOR_DK, FOR_BOTH, FOR_SE, "" };
+    static const enum cw_moved_reason reasons[] = { CW_MOVED_MERGE, CW_MOVED_SPLIT,
+                                                    CW_MOVED_RENAMED };
+    for (unsigned t = 0; t < CUT_TICKS; t++) {
+        char people[2][24];
+        snprintf(people[0], 24, "person %u", t % 4);
+        snprintf(people[1], 24, "person %u", (t + 1 + t / 4) % 4);
+        moved(f, people[0], people[1], reasons[t % 3]);
+        begin_tick(f);
+        for (unsigned i = 0; i < CUT_ALERTS; i++) {
+            unsigned dice = ((i + 1) * 2654435761u * (t + 3)) >> 13;
+            char name[24];
+            char person[24];
+            snprintf(name, sizeof(name), "alert %u", i);
+            snprintf(person, sizeof(person), "person %u", i % 4);
+            if (i % 2 == 0)
+                keyed(f, name, person, dice % 3 == 0);
+            else if (dice % 6 == 5)
+                gone(f, name);
+            else
+                set_for(f, name, restrictions[dice % 5]);
+        }
+        close_tick(f);
+    }
+    cw_test_end(&f->frames);
+}
+
+/* An empty server and log; ticks come into the log when the sink has begun. */
+static void begin_afresh(struct fixture *f)
+{
+    assert_redis(f, "OK", "FLUSHALL");
+    cw_redis_stage.free(f->sink);
+    f->sink = NULL;
+    cw_log_close(f->log);
+    f->log = cw_log_memory();
+    open_sink(f);
+    for (unsigned t = 1; t <= CUT_TICKS; t++)
+        cw_test_append_tick(f->log, t);
+}
+
+static void a_sink_that_is_cut_off_anywhere_leaves_what_an_undisturbed_one_does(void **state)
+{
+    struct fixture *f = *state;
+    busy_stream(f);
+    begin_afresh(f);
+    assert_int_equal(push_status(f), CW_EXIT_OK);
+    char *expected = asked(f, "DEBUG DIGEST");
+    assert_int_equal(strlen(expected), 40);
+    /* from the first tick on: one that had written nothing yet would fill apart, without a feed */
+    for (size_t cut = CUT_ALERTS + 4; cut < 1000; cut += 43) {
+        begin_afresh(f);
+        struct cw_buf part = { f->frames.data, 0, 0 };
+        for (size_t i = 0; i < cut && part.len < f->frames.len; i++)
+            part.len += cw_frame_at(&f->frames, part.len)->length;
+        assert_int_equal(cw_test_push(&cw_redis_stage, f->sink, &part, 7), CW_EXIT_OK);
+        open_sink(f);
+        assert_int_equal(push_status(f), CW_EXIT_OK);
+        assert_redis(f, expected, "DEBUG DIGEST");
+    }
+    free(expected);
+}
+
 /* --- time to live --- */
 
 static void expiring(struct fixture *f, const char *alert, int64_t expires)
@@ -352,6 +421,7 @@ int main(void)
         TEST(an_entity_that_was_renamed_twice_is_found_in_two_steps),
         TEST(an_alias_is_in_no_copy_whose_readers_never_met_the_entity),
         TEST(a_restart_in_mid_tick_leaves_aliases_as_they_were),
+        TEST(a_sink_that_is_cut_off_anywhere_leaves_what_an_undisturbed_one_does),
         TEST(a_backstop_is_set_in_live_mode_only_and_never_in_the_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
