@@ -51,9 +51,9 @@ static void read_suppress(struct cw_source *source, const struct cw_yaml *suppre
     cw_check_keys_but(source, suppress, "suppress", suppress_keys, COUNT(suppress_keys),
                       suppress_later, COUNT(suppress_later));
     const struct cw_yaml *span = cw_yaml_get(suppress, "for");
-    if (span == NULL)
+    if (suppress->count == 0)
         cw_yaml_error(source, suppress, 0, "expected for: DURATION in suppress");
-    else
+    if (span != NULL)
         (void)cw_read_span(source, span, "suppress.for", 1, "1s", &rule->suppress_for);
 }
 
@@ -66,9 +66,9 @@ static void read_evidence(struct cw_source *source, const struct cw_yaml *eviden
                       evidence_later, COUNT(evidence_later));
     const struct cw_yaml *keep = cw_yaml_get(evidence, "keep");
     int64_t count = KEEP_DEFAULT;
-    if (keep == NULL)
+    if (evidence->count == 0)
         cw_yaml_error(source, evidence, 0, "expected keep: N in evidence");
-    else if (cw_read_count(source, keep, "evidence.keep", KEEP_MAX, &count))
+    if (keep != NULL && cw_read_count(source, keep, "evidence.keep", KEEP_MAX, &count))
         rule->keep = (uint32_t)count;
 }
 

@@ -6,6 +6,7 @@
 
 #include "detectors/engine.h"
 #include "operators/runtime/check.h"
+#include "operators/runtime/logging.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
 
@@ -17,10 +18,24 @@ static void name_totals(struct cw_totals *totals)
         "detect.missing_key",   "detect.weak_key",      "detect.over_product",
         "detect.unmatched",     "detect.lines",         "detect.values",
         "detect.records",       "detect.entries",       "detect.entries_scanned",
-        "detect.scanned_le_1k", "detect.scanned_gt_1k",
+        "detect.scanned_le_1k", "detect.scanned_gt_1k", "detect.facts",
+        "detect.keys",          "detect.negative_sums", "detect.no_purpose_events",
+        "detect.no_purpose",    "detect.no_audience",   "detect.shadow_rows",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         *cw_total(totals, names[i]) = 0;
+}
+
+static void name_shadows(struct cw_detect *detect)
+{
+    for (size_t i = 0; i < detect->rules->count; i++) {
+        const struct cw_rule *rule = &detect->rules->rules[i];
+        char name[CW_TOTAL_NAME_MAX];
+        if (rule->mode != CW_MODE_SHADOW)
+            continue;
+        snprintf(name, sizeof(name), "detect.shadow.%.*s", CW_STR_ARG(rule->id));
+        detect->plans[i].of_shadow = cw_total(&detect->totals, name);
+    }
 }
 
 struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_rules *rules)
@@ -30,15 +45,21 @@ struct cw_detect *cw_detect_new(const struct cw_secret *secret, const struct cw_
     detect->rules = rules;
     detect->arena = cw_arena_new();
     detect->compiled = cw_arena_new();
-    cw_engine_state_init(detect);
+    detect->restrictions = cw_restrictions_new();
     cw_engine_compile(detect);
+    cw_engine_state_init(detect);
     name_totals(&detect->totals);
+    name_shadows(detect);
     detect->of_members = cw_total(&detect->totals, "detect.members");
     detect->of_missing = cw_total(&detect->totals, "detect.missing_key");
     detect->of_weak = cw_total(&detect->totals, "detect.weak_key");
     detect->of_cut = cw_total(&detect->totals, "detect.over_product");
     detect->of_unmatched = cw_total(&detect->totals, "detect.unmatched");
     detect->of_scanned = cw_total(&detect->totals, "detect.entries_scanned");
+    detect->of_negative = cw_total(&detect->totals, "detect.negative_sums");
+    detect->of_no_purpose_events = cw_total(&detect->totals, "detect.no_purpose_events");
+    detect->of_no_purpose = cw_total(&detect->totals, "detect.no_purpose");
+    detect->of_no_audience = cw_total(&detect->totals, "detect.no_audience");
     return detect;
 }
 
@@ -47,20 +68,17 @@ static void detect_free(void *self)
     struct cw_detect *detect = self;
     if (detect == NULL)
         return;
-    for (size_t type = 0; type <= CW_TYPES_MAX; type++)
-        free(detect->readers[type]);
-    free(detect->members);
-    free(detect->notices);
-    free(detect->counts);
     struct cw_buf *bufs[] = {
-        &detect->tick.dirty,   &detect->tick.touched, &detect->tick.work, &detect->tick.scanned,
-        &detect->tick.pending, &detect->tick.rows,    &detect->merged[0], &detect->merged[1],
-        &detect->bounds,       &detect->events,       &detect->spans,     &detect->standing,
-        &detect->encoded,
+        &detect->tick.dirty,   &detect->tick.touched, &detect->tick.work,   &detect->tick.scanned,
+        &detect->tick.pending, &detect->tick.rows,    &detect->merged[0],   &detect->merged[1],
+        &detect->bounds,       &detect->members,      &detect->spans,       &detect->standing,
+        &detect->encoded,      &detect->given,        &detect->given_bases,
     };
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
         cw_buf_done(bufs[i]);
     cw_engine_state_done(detect);
+    cw_engine_compile_done(detect);
+    cw_restrictions_free(detect->restrictions);
     cw_arena_free(detect->compiled);
     cw_arena_free(detect->arena);
     free(detect);
@@ -73,15 +91,32 @@ const struct cw_totals *cw_detect_totals(const struct cw_detect *detect)
 
 /* --- events --- */
 
-static bool selected(struct cw_detect *detect, const struct cw_selection *const *selections,
-                     size_t count, const struct cw_sight *sight)
+static bool holds(struct cw_detect *detect, uint32_t number, const struct cw_sight *sight)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (selections[i]->type == sight->frame->type &&
-            cw_selection_holds(selections[i], sight->event, detect->arena))
-            return true;
+    struct cw_asked *asked = &detect->asked[number];
+    if (asked->selection->type != sight->frame->type)
+        return false;
+    if (asked->event != detect->serial) {
+        asked->event = detect->serial;
+        asked->holds = cw_selection_holds(asked->selection, sight->event, detect->arena);
     }
-    return false;
+    return asked->holds;
+}
+
+/* Which sets of paths the event is read by; false if no selection holds. */
+static bool selected(struct cw_detect *detect, const uint32_t *asked, size_t count,
+                     size_t set_count, struct cw_sight *sight)
+{
+    sight->sets = detect->sets;
+    sight->set_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!holds(detect, asked[i], sight))
+            continue;
+        detect->sets[sight->set_count++] = set_count > 1 ? i : 0;
+        if (set_count == 1)
+            break;
+    }
+    return sight->set_count != 0;
 }
 
 static void count_brought(struct cw_detect *detect, const struct cw_brought *brought)
@@ -90,6 +125,7 @@ static void count_brought(struct cw_detect *detect, const struct cw_brought *bro
     *detect->of_missing += (int64_t)brought->missing;
     *detect->of_weak += (int64_t)brought->weak;
     *detect->of_cut += brought->cut;
+    *detect->of_negative += (int64_t)brought->negative;
 }
 
 static int64_t time_field(const struct cw_event *event, const char *name, int64_t absent)
@@ -112,49 +148,56 @@ static void read_notice(const struct cw_rule *rule, const struct cw_sight *sight
     *until = valid_to < cancelled ? valid_to : cancelled;
 }
 
+/* An event whose purposes do not allow the rule's is no part of it. */
+static bool allowed(struct cw_detect *detect, const struct cw_rule *rule,
+                    const struct cw_sight *sight)
+{
+    if (cw_engine_allows(detect, rule, sight->restriction))
+        return true;
+    *detect->of_no_purpose_events += sight->frame->sign > 0;
+    return false;
+}
+
 static void for_rule(struct cw_detect *detect, const struct cw_reader *reader,
-                     const struct cw_sight *sight)
+                     struct cw_sight *sight)
 {
     const struct cw_rule *rule = cw_rule_at(detect, reader->rule);
+    const struct cw_plan *plan = &detect->plans[reader->rule];
     int8_t sign = sight->frame->sign;
     struct cw_brought brought;
     if (reader->stands) {
-        if (!selected(detect, rule->on, rule->on_count, sight))
+        if (!selected(detect, plan->asked_on, rule->on_count, 1, sight) ||
+            !allowed(detect, rule, sight))
             return;
         int64_t from, until;
         read_notice(rule, sight, &from, &until);
-        cw_engine_brought(detect, rule, detect->notices[rule->number], sight, &brought);
+        cw_engine_brought(detect, rule, plan->notices, sight, &brought);
         cw_engine_notice(detect, rule, sight, &brought, from, until, sign);
     } else {
-        if (!selected(detect, rule->selections, rule->selection_count, sight))
+        if (!selected(detect, plan->asked, rule->selection_count, plan->set_count, sight) ||
+            !allowed(detect, rule, sight))
             return;
-        cw_engine_brought(detect, rule, detect->members[rule->number], sight, &brought);
+        cw_engine_brought(detect, rule, plan->keys, sight, &brought);
         cw_engine_member(detect, rule, sight, &brought, sign);
     }
     if (sign > 0)
         count_brought(detect, &brought);
 }
 
-/* What link said of each part; and it is the truth of now for each record. */
-static void read_links(struct cw_detect *detect, struct cw_sight *sight)
-{
-    size_t count;
-    const struct cw_link_entry *links = cw_frame_links(sight->frame, &count);
-    sight->part_count = cw_event_part_count(sight->event);
-    sight->links = cw_arena_alloc(detect->arena, sight->part_count * sizeof(*sight->links));
-    for (size_t i = 0; i < count; i++) {
-        if (links[i].part < sight->part_count)
-            sight->links[links[i].part] = &links[i];
-        cw_engine_belongs(detect, links[i].record, links[i].core, links[i].entity);
-    }
-}
-
 static int damaged(const struct cw_frame *frame)
 {
-    fprintf(stderr,
-            "detect: expected a whole %s frame, found one at position %" PRIu64
-            " whose body does not read; start the chain again from the log\n",
-            cw_frame_kind_name(frame->kind), frame->position);
+    cw_error("detect: expected a whole %s frame, found one at position %" PRIu64
+             " whose body does not read; start the chain again from the log",
+             cw_frame_kind_name(frame->kind), frame->position);
+    return CW_EXIT_DAMAGED;
+}
+
+static int unknown_number(const struct cw_frame *frame, const char *space, uint32_t number)
+{
+    cw_error(
+        "detect: expected %s numbers that a name frame introduced, found %u at position %" PRIu64
+        "; start the chain again from the log",
+        space, number, frame->position);
     return CW_EXIT_DAMAGED;
 }
 
@@ -167,10 +210,15 @@ static int on_event(struct cw_detect *detect, const struct cw_frame *frame)
     cw_arena_reset(detect->arena);
     if (!cw_event_read(&event, cw_frame_body(frame), frame->body_length, detect->arena))
         return damaged(frame);
+    detect->serial++;
     struct cw_sight sight = { .frame = frame, .event = &event };
-    read_links(detect, &sight);
+    if (!cw_engine_number(&detect->given, frame->restriction, &sight.restriction))
+        return unknown_number(frame, "restriction", frame->restriction);
     for (size_t i = 0; i < count; i++)
         for_rule(detect, &detect->readers[frame->type][i], &sight);
+    cw_engine_leave(detect, &sight);
+    if (sight.unknown_basis != 0)
+        return unknown_number(frame, "basis", sight.unknown_basis);
     return CW_EXIT_OK;
 }
 
@@ -181,8 +229,36 @@ static int on_moved(struct cw_detect *detect, const struct cw_frame *frame)
     struct cw_moved moved;
     if (!cw_moved_get(frame, &moved))
         return damaged(frame);
+    uint32_t basis;
+    if (!cw_engine_number(&detect->given_bases, moved.basis, &basis))
+        return unknown_number(frame, "basis", moved.basis);
     for (size_t i = 0; i < moved.record_count; i++)
-        cw_engine_belongs(detect, moved.records[i], moved.core_to, moved.entity_to);
+        cw_engine_belongs(detect, moved.records[i], moved.core_to, moved.entity_to, basis);
+    return CW_EXIT_OK;
+}
+
+/* Learns the numbers that ingest gives to restrictions, and link to bases. */
+static int on_name(struct cw_detect *detect, const struct cw_frame *frame)
+{
+    struct cw_named named;
+    if (!cw_named_get(frame, &named))
+        return damaged(frame);
+    struct cw_buf *given = named.space == CW_NAME_RESTRICTION ? &detect->given
+                           : named.space == CW_NAME_BASIS     ? &detect->given_bases
+                                                              : NULL;
+    if (given == NULL)
+        return CW_EXIT_OK;
+    uint32_t number = cw_restriction_intern(detect->restrictions, named.text);
+    if (named.number == 0 || named.number > CW_RESTRICTIONS_MAX || number == UINT32_MAX) {
+        cw_error("detect: expected a restriction in its canonical form, found number %u: \"%.*s\"",
+                 named.number, (int)(named.text.len < 200 ? named.text.len : 200), named.text.ptr);
+        return CW_EXIT_DAMAGED;
+    }
+    size_t need = ((size_t)named.number + 1) * sizeof(number), have = given->len;
+    if (need > have)
+        memset(cw_buf_extend(given, need - have), 0xff, need - have);
+    memcpy(given->data + need - sizeof(number), &number, sizeof(number));
+    detect->restricted |= number != CW_RESTRICTION_NONE;
     return CW_EXIT_OK;
 }
 
@@ -208,6 +284,8 @@ static int on_close(struct cw_detect *detect, const struct cw_frame *frame, stru
     *cw_total(&detect->totals, "detect.entries") = detect->entry_count;
     *cw_total(&detect->totals, "detect.values") = detect->things.live;
     *cw_total(&detect->totals, "detect.records") = detect->records.live;
+    *cw_total(&detect->totals, "detect.facts") = detect->facts.live;
+    *cw_total(&detect->totals, "detect.keys") = detect->raws.live;
     for (size_t i = 0; i < detect->totals.count; i++)
         *cw_total(&close.totals, detect->totals.of[i].name) = detect->totals.of[i].value;
     detect->encoded.len = 0;
@@ -237,13 +315,16 @@ static int one_frame(struct cw_detect *detect, const struct cw_frame *frame, str
     case CW_CLOSE:
         return on_close(detect, frame, out);
     case CW_NAME:
+        status = on_name(detect, frame);
+        break;
     case CW_SOURCE_END:
     case CW_END:
         break;
     default:
         return status; /* rejects end here: the totals have them */
     }
-    cw_out_frame(out, frame);
+    if (status == CW_EXIT_OK)
+        cw_out_frame(out, frame);
     return status;
 }
 

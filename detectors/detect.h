@@ -15,7 +15,10 @@ struct cw_rules;
  * caret.
  */
 struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors) CW_MUST_USE;
-/** The same from text, without lists, for tests; `name` stands in messages. */
+/** The same, and what is unwise though it runs (no purpose, a condition that always or never holds)
+ *  is a mistake too. */
+struct cw_rules *cw_rules_check(const char *path, struct cw_buf *errors) CW_MUST_USE;
+/** As cw_rules_load from text, without lists, for tests; `name` stands in messages. */
 struct cw_rules *cw_rules_parse(const char *name, cw_str text, struct cw_buf *errors) CW_MUST_USE;
 void cw_rules_free(struct cw_rules *rules);
 size_t cw_rules_count(const struct cw_rules *rules); /* what can alert, and is on */

@@ -162,7 +162,10 @@ static cw_str text_of(const struct cw_document *document)
         size_t next = newline != NULL ? (size_t)(newline - text.ptr) + 1 : text.len;
         if (opens && line <= document->root->line) {
             start = at + 3; /* a document may begin behind it, on its line */
-            if (start < next && start + 1 >= next)
+            size_t rest = start;
+            while (rest < next && (text.ptr[rest] == ' ' || text.ptr[rest] == '\r'))
+                rest++;
+            if (rest + 1 >= next)
                 start = next;
         }
         at = next;

@@ -7,12 +7,8 @@
 
 /* A member of the line: its entries joined, whatever sublines they lie in. */
 struct member {
-    int64_t time_lo;
-    struct cw_id identity;
-    uint64_t position;
     uint32_t first; /* its entries are [first, end) of those gathered */
     uint32_t end;
-    uint16_t part;
 };
 
 struct members {
@@ -32,7 +28,7 @@ struct finding {
     int64_t cell;
     int64_t first; /* satisfied anchors */
     int64_t last;
-    int64_t value;
+    const int64_t *values; /* by criterion; of standing rules the number of hits */
     bool continues;
     const struct cw_stand *notice; /* standing rules */
 };
@@ -41,11 +37,13 @@ struct finding {
 struct judging {
     struct cw_detect *detect;
     const struct cw_rule *rule;
+    const struct cw_plan *plan;
     uint32_t handle;
     struct cw_line *line;
     int64_t lo;
     int64_t hi;
     uint64_t scanned;
+    int64_t countries; /* distinct ones in the window */
 };
 
 /* --- cells --- */
@@ -118,20 +116,13 @@ static uint32_t first_not_before(const struct cw_entry *entries, uint32_t count,
     return from;
 }
 
-static bool entry_before(const struct cw_entry *a, const struct cw_entry *b)
-{
-    if (a->time_lo != b->time_lo)
-        return a->time_lo < b->time_lo;
-    return cw_id_cmp(a->identity, b->identity) < 0;
-}
-
-static void merge_runs(const struct cw_entry *from, size_t start, size_t middle, size_t end,
-                       struct cw_entry *to)
+static void merge_runs(const struct cw_detect *detect, const struct cw_entry *from, size_t start,
+                       size_t middle, size_t end, struct cw_entry *to)
 {
     size_t left = start, right = middle;
     for (size_t i = start; i < end; i++) {
-        bool take_right =
-            right < end && (left == middle || entry_before(&from[right], &from[left]));
+        bool take_right = right < end && (left == middle || cw_entry_event_cmp(detect, &from[right],
+                                                                               &from[left]) < 0);
         to[i] = from[take_right ? right++ : left++];
     }
 }
@@ -148,7 +139,7 @@ static const struct cw_entry *merge_all(struct cw_detect *detect, size_t *ends, 
         size_t kept = 0, start = 0;
         for (size_t i = 0; i < runs; i += 2) {
             size_t end = ends[i + 1 < runs ? i + 1 : i];
-            merge_runs(source, start, ends[i], end, target);
+            merge_runs(detect, source, start, ends[i], end, target);
             ends[kept++] = end;
             start = end;
         }
@@ -206,23 +197,38 @@ static struct members join(struct judging *judging, int64_t from, int64_t to)
 {
     size_t count;
     const struct cw_entry *entries = gather(judging, from, to, &count);
-    struct cw_buf *buf = &judging->detect->events;
+    CW_CHECK(count < UINT32_MAX);
+    struct cw_buf *buf = &judging->detect->members;
     buf->len = 0;
     struct member *of = (struct member *)(void *)cw_buf_extend(buf, count * sizeof(*of));
     size_t filled = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const struct cw_entry *entry = &entries[i];
-        if (filled != 0 && of[filled - 1].time_lo == entry->time_lo &&
-            cw_id_eq(of[filled - 1].identity, entry->identity)) {
-            struct member *last = &of[filled - 1];
-            last->end = i + 1;
-            last->part = entry->part < last->part ? entry->part : last->part;
-            continue;
-        }
-        of[filled++] = (struct member){ entry->time_lo, entry->identity, entry->position, i,
-                                        i + 1,          entry->part };
+        if (filled != 0 && entries[i - 1].fact == entries[i].fact)
+            of[filled - 1].end = i + 1;
+        else
+            of[filled++] = (struct member){ i, i + 1 };
     }
     return (struct members){ entries, of, filled };
+}
+
+static int64_t time_of(const struct members *members, size_t m)
+{
+    return members->entries[members->of[m].first].time_lo;
+}
+
+static const struct cw_fact *fact_of(const struct judging *judging, const struct members *members,
+                                     size_t m)
+{
+    return cw_fact_at(judging->detect, members->entries[members->of[m].first].fact);
+}
+
+static uint16_t part_of(const struct members *members, size_t m)
+{
+    const struct member *member = &members->of[m];
+    uint16_t part = members->entries[member->first].part;
+    for (uint32_t i = member->first + 1; i < member->end; i++)
+        part = members->entries[i].part < part ? members->entries[i].part : part;
+    return part;
 }
 
 /* --- rows --- */
@@ -232,7 +238,16 @@ static cw_str key_text(struct cw_detect *detect, const struct cw_line *line, uin
     const uint32_t *sublines = cw_list_data(&detect->handles, line->sublines);
     const struct cw_subline *subline = cw_subline_at(detect, sublines[0]);
     const struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
-    return (cw_str){ cw_list_data(&detect->texts, keys[place].text), keys[place].text_len };
+    const struct cw_raw_key *raw = cw_pool_at(&detect->raws, keys[place].raw);
+    return (cw_str){ cw_list_data(&detect->texts, raw->text), raw->text_len };
+}
+
+static bool is_entity_key(struct cw_detect *detect, const struct cw_line *line, uint32_t place)
+{
+    const uint32_t *sublines = cw_list_data(&detect->handles, line->sublines);
+    const struct cw_subline *subline = cw_subline_at(detect, sublines[0]);
+    const struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
+    return keys[place].record != 0;
 }
 
 static cw_str hex_text(struct cw_detect *detect, struct cw_id id)
@@ -277,7 +292,7 @@ static void text_keys(struct judging *judging, struct cw_row *row)
     for (uint32_t i = 0; i < row->key_count; i++) {
         struct cw_row_key *key = &row->keys[i];
         bool of_rule = i < judging->rule->group_by_count;
-        key->is_entity = of_rule && judging->rule->group_by[i].paths[0]->what == CW_WHAT_ENTITY;
+        key->is_entity = of_rule && is_entity_key(detect, judging->line, i);
         key->text = of_rule && !key->is_entity ? key_text(detect, judging->line, i)
                                                : hex_text(detect, key->id);
     }
@@ -292,11 +307,13 @@ static bool evidence_before(const struct cw_row_evidence *a, const struct cw_row
 }
 
 /* The notice goes where canonical order has it; it is shown whatever `keep` says. */
-static void show_notice(struct cw_row *row, const struct cw_stand *notice)
+static void show_notice(const struct cw_detect *detect, struct cw_row *row,
+                        const struct cw_stand *notice)
 {
-    struct cw_row_evidence one = { .position = notice->position,
-                                   .identity = notice->identity,
-                                   .time_lo = notice->time_lo,
+    const struct cw_fact *fact = cw_fact_at(detect, notice->fact);
+    struct cw_row_evidence one = { .position = fact->position,
+                                   .identity = fact->identity,
+                                   .time_lo = fact->time_lo,
                                    .part = (uint16_t)notice->part,
                                    .is_rule = 1 };
     size_t at = row->shown_count++;
@@ -331,16 +348,18 @@ static void show(struct judging *judging, const struct members *members, struct 
                 rank += skip - 1;
                 continue;
             }
-            const struct member *member = &members->of[m];
-            row->shown[row->shown_count++] = (struct cw_row_evidence){ .position = member->position,
-                                                                       .identity = member->identity,
-                                                                       .time_lo = member->time_lo,
-                                                                       .part = member->part };
+            const struct cw_fact *fact = fact_of(judging, members, m);
+            row->shown[row->shown_count++] = (struct cw_row_evidence){
+                .position = fact->position,
+                .identity = fact->identity,
+                .time_lo = fact->time_lo,
+                .part = part_of(members, m),
+            };
         }
     }
     row->evidence_count = (uint32_t)total;
-    row->first = members->of[spans[0].from].time_lo;
-    row->last = members->of[spans[span_count - 1].to - 1].time_lo;
+    row->first = time_of(members, spans[0].from);
+    row->last = time_of(members, spans[span_count - 1].to - 1);
 }
 
 /*
@@ -379,16 +398,158 @@ static void wait_for_close(struct judging *judging, struct cw_cell *cell, const 
     cell->pending = 1;
 }
 
-/* An alert was found; its evidence lies in the spans. */
-static void found(struct judging *judging, const struct members *members,
+/* --- what all evidence together demands --- */
+
+/* Of a record's entity; record 0: a plain value. */
+static uint32_t basis_of(const struct cw_detect *detect, uint32_t record)
+{
+    if (record == 0)
+        return CW_RESTRICTION_NONE;
+    return ((const struct cw_known_record *)cw_pool_at(&detect->records, record))->basis;
+}
+
+/* Most are equal to what there is, or none. */
+static uint32_t join_restriction(const struct cw_detect *detect, uint32_t all, uint32_t one)
+{
+    if (one == all || one == CW_RESTRICTION_NONE)
+        return all;
+    return cw_restriction_join(detect->restrictions, all, one);
+}
+
+/* What the member demands on top of `so_far`. */
+static uint32_t restriction_of(struct judging *judging, const struct members *members, size_t m,
+                               uint32_t so_far)
+{
+    struct cw_detect *detect = judging->detect;
+    const struct member *member = &members->of[m];
+    uint32_t all = join_restriction(detect, so_far, fact_of(judging, members, m)->restriction);
+    for (uint32_t i = member->first; i < member->end; i++) {
+        const struct cw_entry *entry = &members->entries[i];
+        if ((entry->what & CW_ENTRY_RECORD) != 0)
+            all = join_restriction(detect, all, basis_of(detect, entry->value));
+    }
+    return all;
+}
+
+/* Countries of all evidence, and which limb they show. */
+static void fold_countries(struct judging *judging, const struct members *members,
+                           struct cw_row *row)
+{
+    struct cw_detect *detect = judging->detect;
+    const struct span *spans = (const struct span *)(const void *)detect->spans.data;
+    bool seen[CW_COUNTRIES + 1] = { false };
+    uint32_t own = 0;
+    row->limb = CW_LIMB_EFFECTS;
+    for (size_t i = 0; i < detect->spans.len / sizeof(*spans); i++) {
+        for (size_t m = spans[i].from; m < spans[i].to; m++) {
+            uint32_t handle = fact_of(judging, members, m)->countries;
+            if (handle == 0)
+                continue;
+            const struct cw_country_set *set = cw_pool_at(&detect->country_sets, handle);
+            const uint32_t *numbers = cw_list_data(&detect->handles, set->members);
+            for (uint32_t n = 0; n < set->members.len; n++)
+                seen[numbers[n]] = true;
+            if (own != 0 && set->own != 0 && own != set->own)
+                row->limb = CW_LIMB_COMMITTED;
+            own = set->own != 0 ? set->own : own;
+        }
+    }
+    row->countries = cw_arena_alloc(detect->arena, CW_COUNTRIES * sizeof(*row->countries));
+    for (int number = 1; number <= CW_COUNTRIES; number++) {
+        if (!seen[number])
+            continue;
+        char text[2] = { (char)('A' + (number - 1) / 26), (char)('A' + (number - 1) % 26) };
+        row->countries[row->country_count++] = cw_arena_copy(detect->arena, text, 2);
+    }
+}
+
+static void fold_expiry(struct judging *judging, const struct members *members, struct cw_row *row)
+{
+    const struct span *spans = (const struct span *)(const void *)judging->detect->spans.data;
+    row->expires = CW_TIME_MAX;
+    for (size_t i = 0; i < judging->detect->spans.len / sizeof(*spans); i++) {
+        for (size_t m = spans[i].from; m < spans[i].to; m++) {
+            int64_t until = fact_of(judging, members, m)->retain_until;
+            row->expires = until < row->expires ? until : row->expires;
+        }
+    }
+}
+
+/* The restrictions of all evidence and of the entities that are values of it or the key. */
+static uint32_t fold_restrictions(struct judging *judging, const struct members *members,
+                                  const struct cw_stand *notice)
+{
+    struct cw_detect *detect = judging->detect;
+    uint32_t all = CW_RESTRICTION_NONE;
+    if (!detect->restricted)
+        return all;
+    if (notice != NULL)
+        all = join_restriction(detect, all, cw_fact_at(detect, notice->fact)->restriction);
+    /* All records of one place of the key are of one entity, so the first subline's do for all. */
+    const uint32_t *sublines = cw_list_data(&detect->handles, judging->line->sublines);
+    const struct cw_subline *subline = cw_subline_at(detect, sublines[0]);
+    const struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
+    for (uint32_t i = 0; i < subline->keys.len; i++)
+        all = join_restriction(detect, all, basis_of(detect, keys[i].record));
+    const struct span *spans = (const struct span *)(const void *)detect->spans.data;
+    for (size_t i = 0; i < detect->spans.len / sizeof(*spans); i++) {
+        for (size_t m = spans[i].from; m < spans[i].to; m++)
+            all = restriction_of(judging, members, m, all);
+    }
+    return all;
+}
+
+/* Whether the alert may be shown for what the rule is for, and to anybody. */
+static enum cw_withheld withheld(struct judging *judging, uint32_t restriction)
+{
+    struct cw_detect *detect = judging->detect;
+    if (!cw_engine_allows(detect, judging->rule, restriction))
+        return CW_NO_PURPOSE;
+    if (restriction != CW_RESTRICTION_NONE &&
+        cw_restriction_hides(cw_restriction_at(detect->restrictions, restriction)))
+        return CW_NO_AUDIENCE;
+    return CW_SHOWN;
+}
+
+/* The cell has what would be an alert; for readers there is none. Counted when it comes to that. */
+static void withhold(struct judging *judging, struct cw_id notice, int64_t cell_number,
+                     enum cw_withheld why)
+{
+    struct cw_detect *detect = judging->detect;
+    struct cw_cell *cell = cell_make(detect, judging->line, notice, cell_number);
+    cell->seen = CW_SEEN_WITHHELD;
+    if (cell->withheld != why)
+        ++*(why == CW_NO_PURPOSE ? detect->of_no_purpose : detect->of_no_audience);
+    cell->withheld = (uint8_t)why;
+}
+
+/* The values that the rule shows; the finding's are by criterion. */
+static void show_values(struct judging *judging, const struct finding *finding, struct cw_row *row)
+{
+    const struct cw_rule *rule = judging->rule;
+    size_t count = rule->type == CW_RULE_STANDING ? 1 : rule->criterion_count;
+    row->values = cw_arena_alloc(judging->detect->arena, count * sizeof(*row->values));
+    for (size_t i = 0; i < count; i++) {
+        if (rule->type == CW_RULE_STANDING || rule->criteria[i].shown)
+            row->values[row->value_count++] = finding->values[i];
+    }
+}
+
+/* An alert was found; its evidence lies in the spans. False: it is withheld. */
+static bool found(struct judging *judging, const struct members *members,
                   const struct finding *finding)
 {
     struct cw_detect *detect = judging->detect;
     const struct cw_rule *rule = judging->rule;
     struct cw_id notice = { { 0 } };
     if (finding->notice != NULL)
-        notice = finding->notice->identity;
-    int64_t value = finding->value;
+        notice = cw_fact_at(detect, finding->notice->fact)->identity;
+    uint32_t restriction = fold_restrictions(judging, members, finding->notice);
+    enum cw_withheld why = withheld(judging, restriction);
+    if (why != CW_SHOWN) {
+        withhold(judging, notice, finding->cell, why);
+        return false;
+    }
     cw_arena_reset(detect->arena);
     struct cw_row row = { .title = rule->title,
                           .question = rule->question,
@@ -397,23 +558,37 @@ static void found(struct judging *judging, const struct members *members,
                           .level = (uint8_t)rule->level,
                           .match = (uint8_t)rule->match,
                           .continues = finding->continues,
-                          .value_count = 1,
-                          .values = &value };
+                          .revision = rule->revision,
+                          .state_hash = rule->state_hash,
+                          .judgement_hash = rule->judgement_hash,
+                          .document = cw_cstr(rule->document),
+                          .lists = rule->lists,
+                          .restriction =
+                              cw_restriction_at(detect->restrictions, restriction)->text };
     name_row(judging, notice, finding->cell, &row);
     text_keys(judging, &row);
+    show_values(judging, finding, &row);
     show(judging, members, &row);
-    if (finding->notice != NULL)
-        show_notice(&row, finding->notice);
+    fold_expiry(judging, members, &row);
+    if (judging->plan->countries)
+        fold_countries(judging, members, &row);
+    if (finding->notice != NULL) {
+        int64_t until = cw_fact_at(detect, finding->notice->fact)->retain_until;
+        row.expires = until < row.expires ? until : row.expires;
+        show_notice(detect, &row, finding->notice);
+    }
     struct cw_id hash = hash_of(detect, &row);
 
     struct cw_cell *cell = cell_make(detect, judging->line, notice, finding->cell);
-    cell->seen = 1;
+    cell->seen = CW_SEEN;
+    cell->withheld = CW_SHOWN;
     cell->exists = 1;
     cell->first = finding->first;
     cell->last = finding->last;
     cell->continues = finding->continues;
     if (!cell->sent || cell->pending || !cw_id_eq(cell->sent_hash, hash))
         wait_for_close(judging, cell, &row, hash);
+    return true;
 }
 
 /* What was there in the judged cells and was not found again is gone. */
@@ -430,8 +605,12 @@ static void find_gone(struct judging *judging)
             break;
         if (cell->cell < judging->lo || cell->cell > judging->hi)
             continue;
-        bool gone = cell->exists && !cell->seen;
-        cell->seen = 0;
+        bool gone = cell->exists && cell->seen != CW_SEEN;
+        if (cell->withheld && !cell->seen) {
+            cell->withheld = CW_SHOWN;
+            line->sweep = 1;
+        }
+        cell->seen = CW_UNSEEN;
         if (!gone)
             continue;
         cell->exists = 0;
@@ -444,52 +623,110 @@ static void find_gone(struct judging *judging)
     }
 }
 
-/* --- windows: event_count, value_count --- */
+/* --- windows --- */
 
-/* How many different values the window holds, kept while it slides. */
-struct distinct {
-    struct cw_detect *detect;
-    const struct cw_rule *rule;
-    const struct cw_entry *entries;
-    int64_t count;
-};
-
-static uint32_t thing_of(const struct distinct *distinct, const struct cw_entry *entry)
+/* Values that are what the rule means by one: the record's core or entity, or the value itself. */
+static uint32_t thing_of(const struct judging *judging, const struct cw_entry *entry)
 {
-    if (!entry->is_record)
+    if ((entry->what & CW_ENTRY_RECORD) == 0)
         return entry->value;
-    return cw_record_thing(distinct->rule, cw_pool_at(&distinct->detect->records, entry->value));
+    return cw_record_thing(judging->rule, cw_pool_at(&judging->detect->records, entry->value));
 }
 
-static void distinct_add(struct distinct *distinct, const struct member *member)
+static void slide_countries(struct judging *judging, const struct cw_fact *fact, int sign)
 {
-    for (uint32_t i = member->first; i < member->end; i++) {
-        uint32_t thing = thing_of(distinct, &distinct->entries[i]);
-        if (thing != 0 && distinct->detect->counts[thing]++ == 0)
-            distinct->count++;
+    struct cw_detect *detect = judging->detect;
+    if (fact->countries == 0)
+        return;
+    const struct cw_country_set *set = cw_pool_at(&detect->country_sets, fact->countries);
+    const uint32_t *numbers = cw_list_data(&detect->handles, set->members);
+    for (uint32_t i = 0; i < set->members.len; i++) {
+        uint32_t *count = &detect->country_counts[numbers[i]];
+        if (sign > 0)
+            judging->countries += (*count)++ == 0;
+        else
+            judging->countries -= --*count == 0;
     }
 }
 
-static void distinct_remove(struct distinct *distinct, const struct member *member)
+/* The member enters the window (+1), or leaves it. */
+static void slide(struct judging *judging, const struct members *members, size_t m, int sign)
 {
-    for (uint32_t i = member->first; i < member->end; i++) {
-        uint32_t thing = thing_of(distinct, &distinct->entries[i]);
-        if (thing != 0 && --distinct->detect->counts[thing] == 0)
-            distinct->count--;
+    struct cw_detect *detect = judging->detect;
+    const struct cw_plan *plan = judging->plan;
+    const struct member *member = &members->of[m];
+    for (uint32_t i = member->first; plan->field_count != 0 && i < member->end; i++) {
+        const struct cw_entry *entry = &members->entries[i];
+        uint32_t thing = thing_of(judging, entry), field = entry->what & CW_ENTRY_FIELD;
+        if (thing == 0)
+            continue;
+        uint32_t *count = &detect->counts[field][thing];
+        if (sign > 0)
+            detect->distinct[field] += (*count)++ == 0;
+        else
+            detect->distinct[field] -= --*count == 0;
     }
+    if (plan->sum_count == 0 && !plan->countries)
+        return;
+    const struct cw_fact *fact = fact_of(judging, members, m);
+    for (size_t i = 0; i < plan->sum_count; i++) {
+        cw_int128 amount = fact->amounts[plan->sums[i].column];
+        detect->sums[i] += sign > 0 ? amount : -amount;
+    }
+    if (plan->countries)
+        slide_countries(judging, fact, sign);
 }
 
-/* One counter a thing, all zero between two judgings. */
-static void room_for_counts(struct cw_detect *detect)
+/* One counter a field and thing, all zero between two judgings. */
+static void room_for_counts(struct judging *judging)
 {
+    struct cw_detect *detect = judging->detect;
+    judging->countries = 0;
+    memset(detect->sums, 0, judging->plan->sum_count * sizeof(*detect->sums));
+    memset(detect->distinct, 0, judging->plan->field_count * sizeof(*detect->distinct));
     size_t need = (size_t)detect->things.used + 1;
     if (need <= detect->counts_len)
         return;
     size_t len = need + need / 2;
-    detect->counts = cw_realloc(detect->counts, len * sizeof(*detect->counts));
-    memset(detect->counts + detect->counts_len, 0,
-           (len - detect->counts_len) * sizeof(*detect->counts));
+    for (size_t i = 0; i < detect->fields_max; i++) {
+        detect->counts[i] = cw_realloc(detect->counts[i], len * sizeof(**detect->counts));
+        memset(detect->counts[i] + detect->counts_len, 0,
+               (len - detect->counts_len) * sizeof(**detect->counts));
+    }
     detect->counts_len = len;
+}
+
+/* The values of all criteria on a window of that many members; a sum beyond the numbers is the
+ * greatest of them. False: one does not hold. */
+static bool satisfied(const struct judging *judging, size_t members, int64_t *values)
+{
+    const struct cw_rule *rule = judging->rule;
+    const struct cw_detect *detect = judging->detect;
+    for (size_t i = 0; i < rule->criterion_count; i++) {
+        const struct cw_criterion *criterion = &rule->criteria[i];
+        uint32_t index = judging->plan->index[i];
+        int64_t value = (int64_t)members;
+        if (criterion->measure == CW_MEASURE_VALUES)
+            value = detect->distinct[index];
+        else if (criterion->measure == CW_MEASURE_SUM)
+            value = detect->sums[index] < INT64_MAX ? (int64_t)detect->sums[index] : INT64_MAX;
+        else if (criterion->measure == CW_MEASURE_COUNTRIES)
+            value = judging->countries;
+        if (criterion->above ? value <= criterion->threshold : value < criterion->threshold)
+            return false;
+        values[i] = value;
+    }
+    return true;
+}
+
+/* By the values that are shown, in their order. */
+static bool is_greater(const struct cw_rule *rule, const int64_t *a, const int64_t *b)
+{
+    for (size_t i = 0; i < rule->criterion_count; i++) {
+        if (rule->criteria[i].shown && a[i] != b[i])
+            return a[i] > b[i];
+    }
+    return false;
 }
 
 static void add_span(struct cw_detect *detect, size_t from, size_t to)
@@ -513,7 +750,7 @@ static bool continues(struct judging *judging, const struct finding *before, boo
     const struct cw_rule *rule = judging->rule;
     if (has_before && before->cell == now->cell - 1)
         return now->first < cw_time_add(before->last, rule->cell_span);
-    if (now->cell != judging->lo || now->cell == INT64_MIN)
+    if (now->cell != judging->lo || now->cell == INT64_MIN) /* the one before was judged here */
         return false;
     const struct cw_cell *cell =
         cell_find(judging->detect, judging->line, (struct cw_id){ { 0 } }, now->cell - 1);
@@ -527,47 +764,41 @@ static void judge_windows(struct judging *judging)
     int64_t start = cell_start(rule, judging->lo);
     int64_t end = judging->hi == INT64_MAX ? CW_TIME_MAX : cell_start(rule, judging->hi + 1);
     struct members members = join(judging, cw_time_add(start, 1 - rule->timespan), end);
-    struct distinct distinct = { detect, rule, members.entries, 0 };
-    bool counts = rule->type == CW_RULE_VALUE_COUNT;
-    const struct cw_criterion *own = &rule->criteria[0];
-    struct finding before = { 0 }, now = { 0 };
+    struct finding before = { 0 }, now = { .values = detect->best };
     bool has_before = false, has_now = false;
     size_t oldest = 0;
-    room_for_counts(detect);
+    room_for_counts(judging);
     detect->spans.len = 0;
     for (size_t i = 0; i < members.count; i++) {
-        const struct member *anchor = &members.of[i];
-        if (counts)
-            distinct_add(&distinct, anchor);
-        int64_t far = cw_time_add(anchor->time_lo, -rule->timespan);
-        for (; oldest < i && members.of[oldest].time_lo <= far; oldest++) {
-            if (counts)
-                distinct_remove(&distinct, &members.of[oldest]);
-        }
-        int64_t value = counts ? distinct.count : (int64_t)(i - oldest + 1);
-        int64_t cell = cell_of(rule, anchor->time_lo);
-        if (cell < judging->lo || (own->above ? value <= own->threshold : value < own->threshold))
+        int64_t time = time_of(&members, i), far = cw_time_add(time, -rule->timespan);
+        slide(judging, &members, i, 1);
+        for (; oldest < i && time_of(&members, oldest) <= far; oldest++)
+            slide(judging, &members, oldest, -1);
+        if (time < start || !satisfied(judging, i - oldest + 1, detect->values))
             continue;
+        int64_t cell = cell_of(rule, time);
         if (has_now && now.cell != cell) {
-            found(judging, &members, &now);
+            has_before = found(judging, &members, &now);
             detect->spans.len = 0;
             before = now;
-            has_before = true;
             has_now = false;
         }
         if (!has_now) {
-            now = (struct finding){ .cell = cell, .first = anchor->time_lo, .value = value };
+            now.cell = cell;
+            now.first = time;
             now.continues = continues(judging, &before, has_before, &now);
             has_now = true;
+            memcpy(detect->best, detect->values, rule->criterion_count * sizeof(int64_t));
+        } else if (is_greater(rule, detect->values, detect->best)) {
+            memcpy(detect->best, detect->values, rule->criterion_count * sizeof(int64_t));
         }
-        now.last = anchor->time_lo;
-        now.value = value > now.value ? value : now.value;
+        now.last = time;
         add_span(detect, oldest, i + 1);
     }
     if (has_now)
         found(judging, &members, &now);
-    for (; counts && oldest < members.count; oldest++)
-        distinct_remove(&distinct, &members.of[oldest]);
+    for (; oldest < members.count; oldest++)
+        slide(judging, &members, oldest, -1);
     find_gone(judging);
 }
 
@@ -588,11 +819,12 @@ static bool next_changed(const struct judging *judging)
 
 /* --- standing --- */
 
-static int by_identity_and_part(const void *left, const void *right)
+static int by_fact_and_part(const void *left, const void *right)
 {
     const struct cw_stand *a = left, *b = right;
-    int order = cw_id_cmp(a->identity, b->identity);
-    return order != 0 ? order : (a->part > b->part) - (a->part < b->part);
+    if (a->fact != b->fact)
+        return a->fact < b->fact ? -1 : 1;
+    return (a->part > b->part) - (a->part < b->part);
 }
 
 /* The notices that stand on the line, each once with its least part. */
@@ -612,10 +844,10 @@ static size_t gather_notices(struct judging *judging)
     if (count == 0)
         return 0;
     struct cw_stand *stands = (struct cw_stand *)(void *)buf->data;
-    qsort(stands, count, sizeof(*stands), by_identity_and_part);
+    qsort(stands, count, sizeof(*stands), by_fact_and_part); /* no order that shows */
     size_t kept = 1;
     for (size_t i = 1; i < count; i++) {
-        if (!cw_id_eq(stands[i].identity, stands[kept - 1].identity))
+        if (stands[i].fact != stands[kept - 1].fact)
             stands[kept++] = stands[i];
     }
     return kept;
@@ -626,7 +858,7 @@ static size_t member_not_before(const struct members *members, int64_t time)
     size_t from = 0, to = members->count;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        if (members->of[middle].time_lo < time)
+        if (time_of(members, middle) < time)
             from = middle + 1;
         else
             to = middle;
@@ -641,20 +873,23 @@ static void judge_notice(struct judging *judging, const struct members *members,
     struct cw_detect *detect = judging->detect;
     size_t at = member_not_before(members, notice->from);
     size_t end = member_not_before(members, notice->until);
+    struct cw_id identity = cw_fact_at(detect, notice->fact)->identity;
     while (at < end) {
-        struct finding now = { .cell = cell_of(judging->rule, members->of[at].time_lo),
-                               .first = members->of[at].time_lo,
-                               .notice = notice };
+        int64_t hits = 0, first = time_of(members, at), last = first;
+        int64_t cell = cell_of(judging->rule, first);
         detect->spans.len = 0;
-        for (; at < end && cell_of(judging->rule, members->of[at].time_lo) == now.cell; at++) {
+        for (; at < end && cell_of(judging->rule, time_of(members, at)) == cell; at++) {
             judging->scanned++;
-            if (cw_id_eq(members->of[at].identity, notice->identity))
+            if (cw_id_eq(fact_of(judging, members, at)->identity, identity))
                 continue;
-            now.last = members->of[at].time_lo;
-            now.value++;
+            last = time_of(members, at);
+            hits++;
             add_span(detect, at, at + 1);
         }
-        if (now.value != 0)
+        struct finding now = {
+            .cell = cell, .first = first, .last = last, .values = &hits, .notice = notice
+        };
+        if (hits != 0)
             found(judging, members, &now);
     }
 }
@@ -706,6 +941,7 @@ static void judge_line(struct cw_detect *detect, uint32_t handle)
     int64_t reach = rule->type == CW_RULE_STANDING ? 0 : rule->timespan - 1;
     struct judging judging = { .detect = detect,
                                .rule = rule,
+                               .plan = &detect->plans[line->rule],
                                .handle = handle,
                                .line = line,
                                .lo = cell_of(rule, line->lo),
@@ -768,7 +1004,7 @@ static void sweep_cells(struct cw_detect *detect, struct cw_line *line)
 {
     for (uint32_t i = line->cells.len; line->sweep && i-- > 0;) {
         const struct cw_cell *cells = cw_list_data(&detect->cells, line->cells);
-        if (!cells[i].exists && !cells[i].sent)
+        if (!cells[i].exists && !cells[i].sent && !cells[i].withheld)
             cw_list_remove(&detect->cells, &line->cells, i);
     }
     line->sweep = 0;
@@ -800,6 +1036,12 @@ uint64_t cw_engine_send(struct cw_detect *detect, struct cw_out *out)
                         cw_id_eq(pending[i + 1].alert, pending[i].alert);
         if (replaced || !settle(detect, &pending[i]))
             continue;
+        int64_t *of_shadow = detect->plans[pending[i].rule].of_shadow;
+        if (of_shadow != NULL) { /* judged, counted, and nobody sees it */
+            *of_shadow += !pending[i].gone;
+            *cw_total(&detect->totals, "detect.shadow_rows") += !pending[i].gone;
+            continue;
+        }
         struct cw_frame *frame = cw_frame_at(&detect->tick.rows, pending[i].offset);
         frame->ordinal = ++rows;
         cw_out_frame(out, frame);

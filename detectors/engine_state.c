@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "detectors/engine.h"
+#include "detectors/path.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/time.h"
 
@@ -13,6 +14,11 @@ struct slot {
 
 void cw_engine_state_init(struct cw_detect *detect)
 {
+    cw_pool_init(&detect->facts, sizeof(struct cw_fact) + detect->column_count * sizeof(int64_t));
+    cw_map_init(&detect->raw_ids, sizeof(struct slot));
+    cw_pool_init(&detect->raws, sizeof(struct cw_raw_key));
+    cw_map_init(&detect->country_set_ids, sizeof(struct slot));
+    cw_pool_init(&detect->country_sets, sizeof(struct cw_country_set));
     cw_map_init(&detect->thing_ids, sizeof(struct slot));
     cw_pool_init(&detect->things, sizeof(struct cw_thing));
     cw_map_init(&detect->record_ids, sizeof(struct slot));
@@ -33,6 +39,11 @@ void cw_engine_state_init(struct cw_detect *detect)
 
 void cw_engine_state_done(struct cw_detect *detect)
 {
+    cw_pool_done(&detect->facts);
+    cw_map_done(&detect->raw_ids);
+    cw_pool_done(&detect->raws);
+    cw_map_done(&detect->country_set_ids);
+    cw_pool_done(&detect->country_sets);
     cw_map_done(&detect->thing_ids);
     cw_pool_done(&detect->things);
     cw_map_done(&detect->record_ids);
@@ -186,13 +197,10 @@ static void drop_thing(struct cw_detect *detect, uint32_t handle)
 static uint32_t line_for(struct cw_detect *detect, uint32_t rule, const struct cw_id *keys,
                          size_t count)
 {
-    struct cw_buf *buf = &detect->encoded;
-    buf->len = 0;
-    cw_enc_str(buf, cw_cstr("line"));
-    cw_enc_int(buf, rule);
+    struct cw_id id = { { 0 } };
+    memcpy(id.b, &rule, sizeof(rule));
     for (size_t i = 0; i < count; i++)
-        cw_enc_id(buf, keys[i]);
-    struct cw_id id = cw_id_inside(detect->secret, buf);
+        id = cw_engine_mix(id, keys[i]);
     bool is_new;
     uint32_t handle = handle_for(&detect->line_ids, &detect->lines, id, &is_new);
     if (is_new) {
@@ -226,12 +234,14 @@ static uint32_t line_of(struct cw_detect *detect, const struct cw_subline *subli
     struct cw_buf *buf = &detect->bounds;
     buf->len = 0;
     for (uint32_t i = 0; i < subline->keys.len; i++) {
-        struct cw_id id = keys[i].id;
+        struct cw_id id;
         if (keys[i].record != 0) {
             uint32_t thing = cw_record_thing(rule, cw_pool_at(&detect->records, keys[i].record));
             if (thing == 0)
                 return 0;
             id = ((const struct cw_thing *)cw_pool_at(&detect->things, thing))->id;
+        } else {
+            id = ((const struct cw_raw_key *)cw_pool_at(&detect->raws, keys[i].raw))->id;
         }
         cw_buf_put(buf, &id, sizeof(id));
     }
@@ -239,14 +249,15 @@ static uint32_t line_of(struct cw_detect *detect, const struct cw_subline *subli
                     subline->keys.len);
 }
 
-/* Puts the subline where its records belong; both lines change by all that it holds. */
-static void place(struct cw_detect *detect, uint32_t handle)
+/* Puts the subline where its records belong; both lines change by all that it holds. False: it was
+ * there. */
+static bool place(struct cw_detect *detect, uint32_t handle)
 {
     struct cw_subline *subline = cw_subline_at(detect, handle);
     uint32_t to = line_of(detect, subline);
     uint32_t from = subline->line;
     if (from == to)
-        return;
+        return false;
     if (from != 0) {
         remove_handle(detect, &cw_line_at(detect, from)->sublines, handle);
         dirty_subline(detect, from, subline);
@@ -256,9 +267,18 @@ static void place(struct cw_detect *detect, uint32_t handle)
         add_handle(detect, &cw_line_at(detect, to)->sublines, handle);
         dirty_subline(detect, to, subline);
     }
+    return true;
 }
 
 /* --- records --- */
+
+/* Of a number that detect.c has found to be introduced. */
+static uint32_t basis_here(const struct cw_detect *detect, const struct cw_link_entry *link)
+{
+    uint32_t basis;
+    CW_CHECK(cw_engine_number(&detect->given_bases, link->basis, &basis));
+    return basis;
+}
 
 static uint32_t known_record(struct cw_detect *detect, const struct cw_link_entry *link)
 {
@@ -269,6 +289,7 @@ static uint32_t known_record(struct cw_detect *detect, const struct cw_link_entr
         record->id = link->record;
         record->core = cw_id_is_zero(link->core) ? 0 : hold_thing(detect, link->core);
         record->entity = cw_id_is_zero(link->entity) ? 0 : hold_thing(detect, link->entity);
+        record->basis = basis_here(detect, link);
     }
     return handle;
 }
@@ -297,23 +318,28 @@ static bool set_thing(struct cw_detect *detect, uint32_t *thing, struct cw_id id
 }
 
 void cw_engine_belongs(struct cw_detect *detect, struct cw_id id, struct cw_id core,
-                       struct cw_id entity)
+                       struct cw_id entity, uint32_t basis)
 {
     uint32_t handle = handle_of(&detect->record_ids, id);
     if (handle == 0)
         return;
     struct cw_known_record *record = cw_pool_at(&detect->records, handle);
+    bool basis_changed = record->basis != basis;
+    record->basis = basis;
     bool core_changed = set_thing(detect, &record->core, core);
     bool entity_changed = set_thing(detect, &record->entity, entity);
-    if (!core_changed && !entity_changed)
+    if (!core_changed && !entity_changed && !basis_changed)
         return;
-    for (uint32_t i = 0; i < record->keyed.len; i++)
-        place(detect, ((const uint32_t *)cw_list_data(&detect->handles, record->keyed))[i]);
+    for (uint32_t i = 0; i < record->keyed.len; i++) {
+        uint32_t at = ((const uint32_t *)cw_list_data(&detect->handles, record->keyed))[i];
+        if (!place(detect, at) && basis_changed)
+            dirty_subline(detect, cw_subline_at(detect, at)->line, cw_subline_at(detect, at));
+    }
     const struct cw_value_use *uses = cw_list_data(&detect->uses, record->valued);
     for (uint32_t i = 0; i < record->valued.len; i++) {
         struct cw_subline *subline = cw_subline_at(detect, uses[i].subline);
         bool exact = cw_rule_at(detect, subline->rule)->match == CW_MATCH_EXACT;
-        if (exact ? core_changed : entity_changed)
+        if (basis_changed || (exact ? core_changed : entity_changed))
             dirty_subline(detect, subline->line, subline);
     }
 }
@@ -336,18 +362,142 @@ static void use_value(struct cw_detect *detect, uint32_t record_handle, uint32_t
     }
 }
 
-/* --- sublines --- */
+/* --- plain values of keys --- */
 
-static void keep_text(struct cw_detect *detect, struct cw_subline_key *key, cw_str text)
+static struct cw_list keep_text(struct cw_detect *detect, cw_str text)
 {
-    key->text_len = (uint32_t)text.len;
+    struct cw_list list = { 0 };
     for (size_t at = 0; at < text.len; at += sizeof(uint32_t)) {
         uint32_t word = 0;
         size_t left = text.len - at;
         memcpy(&word, text.ptr + at, left < sizeof(word) ? left : sizeof(word));
-        *(uint32_t *)cw_list_insert(&detect->texts, &key->text, key->text.len) = word;
+        *(uint32_t *)cw_list_insert(&detect->texts, &list, list.len) = word;
     }
+    return list;
 }
+
+static uint32_t hold_raw(struct cw_detect *detect, const struct cw_candidate *one)
+{
+    bool is_new;
+    uint32_t handle = handle_for(&detect->raw_ids, &detect->raws, one->id, &is_new);
+    struct cw_raw_key *raw = cw_pool_at(&detect->raws, handle);
+    raw->refs++;
+    if (is_new) {
+        cw_str text = cw_engine_text_form(detect->arena, one->found);
+        raw->inner = one->id;
+        raw->id = cw_engine_raw_id(detect, one);
+        raw->text_len = (uint32_t)text.len;
+        raw->text = keep_text(detect, text);
+    }
+    return handle;
+}
+
+static void drop_raw(struct cw_detect *detect, uint32_t handle)
+{
+    struct cw_raw_key *raw = cw_pool_at(&detect->raws, handle);
+    if (--raw->refs != 0)
+        return;
+    cw_list_clear(&detect->texts, &raw->text);
+    cw_map_remove(&detect->raw_ids, raw->inner);
+    cw_pool_free(&detect->raws, handle);
+}
+
+/* --- countries --- */
+
+static uint32_t country_number(cw_str text)
+{
+    if (text.len != 2 || text.ptr[0] < 'A' || text.ptr[0] > 'Z' || text.ptr[1] < 'A' ||
+        text.ptr[1] > 'Z')
+        return 0;
+    return (uint32_t)((text.ptr[0] - 'A') * 26 + (text.ptr[1] - 'A') + 1);
+}
+
+/* The set of the event's countries, held once more. */
+static uint32_t hold_countries(struct cw_detect *detect, const struct cw_event *event)
+{
+    cw_str *texts, own_text;
+    size_t count = cw_event_countries(event, detect->arena, &texts, &own_text);
+    uint32_t own = country_number(own_text);
+    if (count == 0 && own == 0)
+        return 0;
+    struct cw_buf *buf = &detect->encoded;
+    buf->len = 0;
+    cw_enc_int(buf, own);
+    for (size_t i = 0; i < count; i++)
+        cw_enc_str(buf, texts[i]);
+    struct cw_id id = cw_id_inside(detect->secret, buf);
+    bool is_new;
+    uint32_t handle = handle_for(&detect->country_set_ids, &detect->country_sets, id, &is_new);
+    struct cw_country_set *set = cw_pool_at(&detect->country_sets, handle);
+    set->refs++;
+    if (!is_new)
+        return handle;
+    set->id = id;
+    set->own = own;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = country_number(texts[i]);
+        if (number != 0)
+            *(uint32_t *)cw_list_insert(&detect->handles, &set->members, set->members.len) = number;
+    }
+    return handle;
+}
+
+static void drop_countries(struct cw_detect *detect, uint32_t handle)
+{
+    struct cw_country_set *set = handle != 0 ? cw_pool_at(&detect->country_sets, handle) : NULL;
+    if (set == NULL || --set->refs != 0)
+        return;
+    cw_list_clear(&detect->handles, &set->members);
+    cw_map_remove(&detect->country_set_ids, set->id);
+    cw_pool_free(&detect->country_sets, handle);
+}
+
+/* --- facts --- */
+
+/* The event's fact, made at its first use, with what this rule reads of it. */
+static uint32_t fact_for(struct cw_detect *detect, struct cw_sight *sight,
+                         const struct cw_plan *plan, const struct cw_brought *brought)
+{
+    if (sight->fact == 0) {
+        sight->fact = cw_pool_new(&detect->facts);
+        struct cw_fact *made = cw_pool_at(&detect->facts, sight->fact);
+        made->identity = sight->frame->identity;
+        made->time_lo = sight->frame->time_lo;
+        made->position = sight->frame->position;
+        made->retain_until = sight->frame->retain_until;
+        made->restriction = sight->restriction;
+    }
+    struct cw_fact *fact = cw_pool_at(&detect->facts, sight->fact);
+    for (size_t i = 0; brought->amounts != NULL && i < plan->sum_count; i++)
+        fact->amounts[plan->sums[i].column] = brought->amounts[i];
+    if (plan->countries && fact->countries == 0)
+        fact->countries = hold_countries(detect, sight->event);
+    return sight->fact;
+}
+
+static void hold_fact(struct cw_detect *detect, uint32_t handle)
+{
+    ((struct cw_fact *)cw_pool_at(&detect->facts, handle))->refs++;
+}
+
+static void drop_fact(struct cw_detect *detect, uint32_t handle)
+{
+    struct cw_fact *fact = cw_pool_at(&detect->facts, handle);
+    if (--fact->refs != 0)
+        return;
+    drop_countries(detect, fact->countries);
+    cw_pool_free(&detect->facts, handle);
+}
+
+void cw_engine_leave(struct cw_detect *detect, const struct cw_sight *sight)
+{
+    if (sight->fact == 0 || cw_fact_at(detect, sight->fact)->refs != 0)
+        return;
+    hold_fact(detect, sight->fact);
+    drop_fact(detect, sight->fact);
+}
+
+/* --- sublines --- */
 
 static uint32_t subline_for(struct cw_detect *detect, const struct cw_rule *rule,
                             const struct cw_tuple *tuple)
@@ -360,13 +510,13 @@ static uint32_t subline_for(struct cw_detect *detect, const struct cw_rule *rule
     subline->id = tuple->subline;
     subline->rule = rule->number;
     for (uint32_t i = 0; i < rule->group_by_count; i++) {
-        struct cw_subline_key key = { .id = tuple->keys[i].id };
-        if (tuple->keys[i].link != NULL) {
-            key.record = known_record(detect, tuple->keys[i].link);
+        struct cw_subline_key key = { 0 };
+        if (tuple->keys[i]->link != NULL) {
+            key.record = known_record(detect, tuple->keys[i]->link);
             struct cw_known_record *record = cw_pool_at(&detect->records, key.record);
             add_handle(detect, &record->keyed, handle);
         } else {
-            keep_text(detect, &key, tuple->keys[i].text);
+            key.raw = hold_raw(detect, tuple->keys[i]);
         }
         *(struct cw_subline_key *)cw_list_insert(&detect->subline_keys, &subline->keys, i) = key;
     }
@@ -374,26 +524,36 @@ static uint32_t subline_for(struct cw_detect *detect, const struct cw_rule *rule
     return handle;
 }
 
+static void drop_key(struct cw_detect *detect, uint32_t handle, const struct cw_subline_key *keys,
+                     uint32_t at)
+{
+    if (keys[at].record == 0) {
+        drop_raw(detect, keys[at].raw);
+        return;
+    }
+    for (uint32_t i = 0; i < at; i++) {
+        if (keys[i].record == keys[at].record)
+            return; /* one record may stand in two places of the key */
+    }
+    struct cw_known_record *record = cw_pool_at(&detect->records, keys[at].record);
+    remove_handle(detect, &record->keyed, handle);
+    forget_record(detect, keys[at].record);
+}
+
 static void end_if_empty(struct cw_detect *detect, uint32_t handle)
 {
     struct cw_subline *subline = cw_subline_at(detect, handle);
     if (subline->entries.len != subline->dead || subline->stands.len != 0)
         return;
+    const struct cw_entry *entries = cw_list_data(&detect->entries, subline->entries);
+    for (uint32_t i = 0; i < subline->entries.len; i++)
+        drop_fact(detect, entries[i].fact);
     cw_list_clear(&detect->entries, &subline->entries);
     if (subline->line != 0)
         remove_handle(detect, &cw_line_at(detect, subline->line)->sublines, handle);
-    struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
-    for (uint32_t i = 0; i < subline->keys.len; i++) {
-        cw_list_clear(&detect->texts, &keys[i].text);
-        bool again = false; /* one record may stand in two places of the key */
-        for (uint32_t j = 0; j < i; j++)
-            again |= keys[j].record == keys[i].record;
-        if (keys[i].record == 0 || again)
-            continue;
-        struct cw_known_record *record = cw_pool_at(&detect->records, keys[i].record);
-        remove_handle(detect, &record->keyed, handle);
-        forget_record(detect, keys[i].record);
-    }
+    const struct cw_subline_key *keys = cw_list_data(&detect->subline_keys, subline->keys);
+    for (uint32_t i = 0; i < subline->keys.len; i++)
+        drop_key(detect, handle, keys, i);
     cw_list_clear(&detect->subline_keys, &subline->keys);
     cw_map_remove(&detect->subline_ids, subline->id);
     cw_pool_free(&detect->sublines, handle);
@@ -401,28 +561,65 @@ static void end_if_empty(struct cw_detect *detect, uint32_t handle)
 
 /* --- entries --- */
 
-static int compare_entries(const struct cw_entry *a, const struct cw_entry *b)
+static uint32_t order_of(struct cw_id identity)
+{
+    return (uint32_t)identity.b[0] << 24 | (uint32_t)identity.b[1] << 16 |
+           (uint32_t)identity.b[2] << 8 | identity.b[3];
+}
+
+int cw_entry_event_cmp(const struct cw_detect *detect, const struct cw_entry *a,
+                       const struct cw_entry *b)
 {
     if (a->time_lo != b->time_lo)
         return a->time_lo < b->time_lo ? -1 : 1;
-    int order = cw_id_cmp(a->identity, b->identity);
-    if (order != 0)
-        return order;
-    if (a->is_record != b->is_record)
-        return a->is_record < b->is_record ? -1 : 1;
+    if (a->order != b->order)
+        return a->order < b->order ? -1 : 1;
+    if (a->fact == b->fact)
+        return 0;
+    return cw_id_cmp(cw_fact_at(detect, a->fact)->identity, cw_fact_at(detect, b->fact)->identity);
+}
+
+static uint32_t entry_value(const struct cw_entry *entry)
+{
+    return entry->what & (CW_ENTRY_FIELD | CW_ENTRY_RECORD);
+}
+
+static int compare_values(const struct cw_entry *a, const struct cw_entry *b)
+{
+    if (entry_value(a) != entry_value(b))
+        return entry_value(a) < entry_value(b) ? -1 : 1;
     return (a->value > b->value) - (a->value < b->value);
 }
 
-/* Index of the first of `count` sorted entries that is not before this one. */
-static uint32_t entry_place(const struct cw_entry *entries, uint32_t count,
-                            const struct cw_entry *entry)
+/* What is looked for: an entry whose fact may not be at hand, but its identity. */
+struct sought {
+    struct cw_entry entry;
+    struct cw_id identity;
+};
+
+static int compare_sought(const struct cw_detect *detect, const struct cw_entry *a,
+                          const struct sought *b)
 {
-    if (count == 0 || compare_entries(&entries[count - 1], entry) < 0)
+    if (a->time_lo != b->entry.time_lo)
+        return a->time_lo < b->entry.time_lo ? -1 : 1;
+    if (a->order != b->entry.order)
+        return a->order < b->entry.order ? -1 : 1;
+    int order = a->fact == b->entry.fact
+                    ? 0
+                    : cw_id_cmp(cw_fact_at(detect, a->fact)->identity, b->identity);
+    return order != 0 ? order : compare_values(a, &b->entry);
+}
+
+/* Index of the first of `count` sorted entries that is not before this one. */
+static uint32_t entry_place(const struct cw_detect *detect, const struct cw_entry *entries,
+                            uint32_t count, const struct sought *sought)
+{
+    if (count == 0 || compare_sought(detect, &entries[count - 1], sought) < 0)
         return count; /* in order, as most come */
     uint32_t from = 0, to = count;
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
-        if (compare_entries(&entries[middle], entry) < 0)
+        if (compare_sought(detect, &entries[middle], sought) < 0)
             from = middle + 1;
         else
             to = middle;
@@ -430,9 +627,21 @@ static uint32_t entry_place(const struct cw_entry *entries, uint32_t count,
     return from;
 }
 
-static int by_entry_order(const void *left, const void *right)
+static int compare_entries(const struct cw_detect *detect, const struct cw_entry *a,
+                           const struct cw_entry *b)
 {
-    return compare_entries(left, right);
+    int order = cw_entry_event_cmp(detect, a, b);
+    return order != 0 ? order : compare_values(a, b);
+}
+
+static int by_entry_order(const void *left, const void *right, void *detect)
+{
+    return compare_entries(detect, left, right);
+}
+
+static bool is_dead(const struct cw_entry *entry)
+{
+    return (entry->what & CW_ENTRY_DEAD) != 0;
 }
 
 /*
@@ -448,7 +657,9 @@ void cw_engine_settle(struct cw_detect *detect, struct cw_subline *subline)
     uint32_t sorted = subline->entries.len - subline->tail;
     uint32_t kept = 0, late = 0;
     for (uint32_t i = 0; i < sorted; i++) {
-        if (!entries[i].dead)
+        if (is_dead(&entries[i]))
+            drop_fact(detect, entries[i].fact);
+        else
             entries[kept++] = entries[i];
     }
     struct cw_buf *buf = &detect->merged[1];
@@ -456,14 +667,17 @@ void cw_engine_settle(struct cw_detect *detect, struct cw_subline *subline)
     struct cw_entry *tail =
         (struct cw_entry *)(void *)cw_buf_extend(buf, subline->tail * sizeof(*tail));
     for (uint32_t i = sorted; i < subline->entries.len; i++) {
-        if (!entries[i].dead)
+        if (is_dead(&entries[i]))
+            drop_fact(detect, entries[i].fact);
+        else
             tail[late++] = entries[i];
     }
-    if (late != 0)
-        qsort(tail, late, sizeof(*tail), by_entry_order);
+    if (late > 1)
+        qsort_r(tail, late, sizeof(*tail), by_entry_order, detect);
     uint32_t len = kept + late;
     for (uint32_t at = len; late > 0; at--) {
-        bool take_tail = kept == 0 || compare_entries(&entries[kept - 1], &tail[late - 1]) < 0;
+        bool take_tail =
+            kept == 0 || compare_entries(detect, &entries[kept - 1], &tail[late - 1]) < 0;
         entries[at - 1] = take_tail ? tail[--late] : entries[--kept];
     }
     while (subline->entries.len > len)
@@ -480,77 +694,85 @@ static bool is_settled(const struct cw_subline *subline)
 }
 
 static void insert_entry(struct cw_detect *detect, struct cw_subline *subline,
-                         const struct cw_entry *entry)
+                         const struct sought *sought)
 {
     uint32_t len = subline->entries.len;
     uint32_t index = len;
     if (is_settled(subline))
-        index = entry_place(cw_list_data(&detect->entries, subline->entries), len, entry);
+        index = entry_place(detect, cw_list_data(&detect->entries, subline->entries), len, sought);
     if (!is_settled(subline) || len - index > MOVE_MAX) {
         index = len;
         subline->tail++;
     }
-    *(struct cw_entry *)cw_list_insert(&detect->entries, &subline->entries, index) = *entry;
+    *(struct cw_entry *)cw_list_insert(&detect->entries, &subline->entries, index) = sought->entry;
+    hold_fact(detect, sought->entry.fact);
 }
 
 /* False: there is no such entry. */
 static bool take_entry(struct cw_detect *detect, struct cw_subline *subline,
-                       const struct cw_entry *entry)
+                       const struct sought *sought)
 {
     if (subline->tail > TAIL_SEARCH_MAX)
         cw_engine_settle(detect, subline);
     struct cw_entry *entries = cw_list_data(&detect->entries, subline->entries);
     uint32_t len = subline->entries.len, sorted = len - subline->tail;
-    uint32_t index = entry_place(entries, sorted, entry);
-    bool found =
-        index < sorted && !entries[index].dead && compare_entries(&entries[index], entry) == 0;
+    uint32_t index = entry_place(detect, entries, sorted, sought);
+    bool found = index < sorted && !is_dead(&entries[index]) &&
+                 compare_sought(detect, &entries[index], sought) == 0;
     for (uint32_t i = sorted; i < len && !found; i++) {
         index = i;
-        found = !entries[i].dead && compare_entries(&entries[i], entry) == 0;
+        found = !is_dead(&entries[i]) && compare_sought(detect, &entries[i], sought) == 0;
     }
     if (!found)
         return false;
     if (is_settled(subline) && len - index <= MOVE_MAX) {
+        drop_fact(detect, entries[index].fact);
         cw_list_remove(&detect->entries, &subline->entries, index);
     } else {
-        entries[index].dead = 1;
+        entries[index].what |= CW_ENTRY_DEAD;
         subline->dead++;
     }
     return true;
 }
 
-static void add_entry(struct cw_detect *detect, uint32_t handle, struct cw_entry entry,
-                      const struct cw_counted *value)
+static void add_entry(struct cw_detect *detect, uint32_t handle, struct sought sought,
+                      const struct cw_counted *counted)
 {
-    if (value != NULL && value->link != NULL) {
-        entry.value = known_record(detect, value->link);
-        entry.is_record = 1;
-        use_value(detect, entry.value, handle, 1);
-    } else if (value != NULL) {
-        entry.value = hold_thing(detect, value->id);
+    struct cw_entry *entry = &sought.entry;
+    if (counted != NULL) {
+        entry->what = counted->field;
+        if (counted->value->link != NULL) {
+            entry->value = known_record(detect, counted->value->link);
+            entry->what |= CW_ENTRY_RECORD;
+            use_value(detect, entry->value, handle, 1);
+        } else {
+            entry->value = hold_thing(detect, counted->value->id);
+        }
     }
-    insert_entry(detect, cw_subline_at(detect, handle), &entry);
+    insert_entry(detect, cw_subline_at(detect, handle), &sought);
     detect->entry_count++;
 }
 
 /* False: there is no such entry. */
-static bool remove_entry(struct cw_detect *detect, uint32_t handle, struct cw_entry entry,
-                         const struct cw_counted *value)
+static bool remove_entry(struct cw_detect *detect, uint32_t handle, struct sought sought,
+                         const struct cw_counted *counted)
 {
-    if (value != NULL) {
-        entry.is_record = value->link != NULL;
-        entry.value =
-            handle_of(entry.is_record ? &detect->record_ids : &detect->thing_ids, value->id);
-        if (entry.value == 0)
+    struct cw_entry *entry = &sought.entry;
+    bool is_record = counted != NULL && counted->value->link != NULL;
+    if (counted != NULL) {
+        entry->what = (uint16_t)(counted->field | (is_record ? CW_ENTRY_RECORD : 0));
+        entry->value =
+            handle_of(is_record ? &detect->record_ids : &detect->thing_ids, counted->value->id);
+        if (entry->value == 0)
             return false;
     }
-    if (!take_entry(detect, cw_subline_at(detect, handle), &entry))
+    if (!take_entry(detect, cw_subline_at(detect, handle), &sought))
         return false;
     detect->entry_count--;
-    if (entry.is_record)
-        use_value(detect, entry.value, handle, -1);
+    if (is_record)
+        use_value(detect, entry->value, handle, -1);
     else
-        drop_thing(detect, entry.value);
+        drop_thing(detect, entry->value);
     return true;
 }
 
@@ -562,26 +784,32 @@ static void unmatched(struct cw_detect *detect)
 static void member_at(struct cw_detect *detect, uint32_t handle, const struct cw_sight *sight,
                       const struct cw_tuple *tuple, const struct cw_brought *brought, int sign)
 {
-    struct cw_entry entry = {
-        .time_lo = sight->frame->time_lo,
+    struct sought sought = {
+        .entry = { .time_lo = sight->frame->time_lo,
+                   .order = order_of(sight->frame->identity),
+                   .fact = sight->fact,
+                   .part = tuple->part },
         .identity = sight->frame->identity,
-        .position = sight->frame->position,
-        .part = tuple->part,
     };
     size_t count = brought->value_count != 0 ? brought->value_count : 1;
     for (size_t i = 0; i < count; i++) {
         const struct cw_counted *value = brought->value_count != 0 ? &brought->values[i] : NULL;
         if (sign > 0)
-            add_entry(detect, handle, entry, value);
-        else if (!remove_entry(detect, handle, entry, value))
+            add_entry(detect, handle, sought, value);
+        else if (!remove_entry(detect, handle, sought, value))
             unmatched(detect);
     }
-    dirty(detect, cw_subline_at(detect, handle)->line, entry.time_lo, entry.time_lo);
+    int64_t time = sight->frame->time_lo;
+    dirty(detect, cw_subline_at(detect, handle)->line, time, time);
 }
 
-void cw_engine_member(struct cw_detect *detect, const struct cw_rule *rule,
-                      const struct cw_sight *sight, const struct cw_brought *brought, int sign)
+void cw_engine_member(struct cw_detect *detect, const struct cw_rule *rule, struct cw_sight *sight,
+                      const struct cw_brought *brought, int sign)
 {
+    if (brought->tuple_count == 0)
+        return;
+    if (sign > 0)
+        fact_for(detect, sight, &detect->plans[rule->number], brought);
     for (size_t i = 0; i < brought->tuple_count; i++) {
         const struct cw_tuple *tuple = &brought->tuples[i];
         uint32_t handle = sign > 0 ? subline_for(detect, rule, tuple)
@@ -591,7 +819,8 @@ void cw_engine_member(struct cw_detect *detect, const struct cw_rule *rule,
             continue;
         }
         member_at(detect, handle, sight, tuple, brought, sign);
-        end_if_empty(detect, handle);
+        if (sign < 0)
+            end_if_empty(detect, handle);
     }
 }
 
@@ -602,38 +831,48 @@ static uint32_t stand_place(const struct cw_detect *detect, struct cw_list list,
 {
     const struct cw_stand *stands = cw_list_data(&detect->stands, list);
     uint32_t from = 0, to = list.len;
+    *found = false;
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
-        if (cw_id_cmp(stands[middle].identity, identity) < 0)
+        int order = cw_id_cmp(cw_fact_at(detect, stands[middle].fact)->identity, identity);
+        if (order == 0)
+            *found = true;
+        if (order < 0)
             from = middle + 1;
         else
             to = middle;
     }
-    *found = from < list.len && cw_id_eq(stands[from].identity, identity);
     return from;
 }
 
-static void notice_at(struct cw_detect *detect, uint32_t handle, const struct cw_stand *stand,
-                      int sign)
+static void notice_at(struct cw_detect *detect, uint32_t handle, struct cw_id identity,
+                      const struct cw_stand *stand, int sign)
 {
     struct cw_subline *subline = cw_subline_at(detect, handle);
     bool found;
-    uint32_t index = stand_place(detect, subline->stands, stand->identity, &found);
+    uint32_t index = stand_place(detect, subline->stands, identity, &found);
     if (found != (sign < 0)) {
         unmatched(detect);
         return;
     }
-    if (sign > 0)
+    if (sign > 0) {
         *(struct cw_stand *)cw_list_insert(&detect->stands, &subline->stands, index) = *stand;
-    else
+        hold_fact(detect, stand->fact);
+    } else {
+        const struct cw_stand *stands = cw_list_data(&detect->stands, subline->stands);
+        drop_fact(detect, stands[index].fact);
         cw_list_remove(&detect->stands, &subline->stands, index);
+    }
     dirty(detect, subline->line, CW_TIME_MIN, CW_TIME_MAX);
 }
 
-void cw_engine_notice(struct cw_detect *detect, const struct cw_rule *rule,
-                      const struct cw_sight *sight, const struct cw_brought *brought, int64_t from,
-                      int64_t until, int sign)
+void cw_engine_notice(struct cw_detect *detect, const struct cw_rule *rule, struct cw_sight *sight,
+                      const struct cw_brought *brought, int64_t from, int64_t until, int sign)
 {
+    if (brought->tuple_count == 0)
+        return;
+    if (sign > 0)
+        fact_for(detect, sight, &detect->plans[rule->number], brought);
     for (size_t i = 0; i < brought->tuple_count; i++) {
         const struct cw_tuple *tuple = &brought->tuples[i];
         uint32_t handle = sign > 0 ? subline_for(detect, rule, tuple)
@@ -643,14 +882,9 @@ void cw_engine_notice(struct cw_detect *detect, const struct cw_rule *rule,
             continue;
         }
         struct cw_stand stand = {
-            .identity = sight->frame->identity,
-            .position = sight->frame->position,
-            .time_lo = sight->frame->time_lo,
-            .from = from,
-            .until = until,
-            .part = tuple->part,
+            .from = from, .until = until, .fact = sight->fact, .part = tuple->part
         };
-        notice_at(detect, handle, &stand, sign);
+        notice_at(detect, handle, sight->frame->identity, &stand, sign);
         end_if_empty(detect, handle);
     }
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "detectors/rule_tests.h"
 #include "operators/runtime/check.h"
 #include "operators/runtime/mem.h"
 #include "operators/runtime/time.h"
@@ -377,6 +378,48 @@ static size_t count_findings(const struct cw_loader *loader)
     return count;
 }
 
+static void compile_detections(struct cw_loader *loader, struct cw_rules *rules)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < loader->document_count; i++) {
+        struct cw_document *document = &loader->documents[i];
+        if (document->is_correlation)
+            continue;
+        struct cw_selection *selection = document->selection = &rules->selections[at++];
+        if (document->name != NULL || document->id != NULL)
+            selection->name = document->name != NULL ? document->name->text : document->id->text;
+        size_t before = document->source->finding_count;
+        cw_detection_compile(loader, document);
+        if (loader->lint && document->source->finding_count == before && selection->code_len != 0)
+            cw_selection_lint(loader, document);
+    }
+}
+
+static void compile_rules(struct cw_loader *loader, struct cw_rules *rules)
+{
+    rules->count = 0;
+    for (size_t i = 0; i < loader->document_count; i++) {
+        const struct cw_document *document = &loader->documents[i];
+        if (!document->alerts)
+            continue;
+        struct cw_rule *rule = &rules->rules[rules->count];
+        size_t before = document->source->finding_count;
+        bool on = document->is_correlation ? cw_correlation_compile(loader, document, rule)
+                                           : cw_detection_rule(loader, document, rule);
+        if (count_findings(loader) == 0)
+            cw_rule_digest(loader, document, rule);
+        rule->root = document->root;
+        cw_rule_tests_compile(loader, document, rule);
+        if (loader->lint && document->source->finding_count == before)
+            cw_rule_lint(document, rule);
+        rules->count += on;
+    }
+    if (rules->count != 0)
+        qsort(rules->rules, rules->count, sizeof(*rules->rules), by_id);
+    for (size_t i = 0; i < rules->count; i++)
+        rules->rules[i].number = (uint32_t)i;
+}
+
 static void compile(struct cw_loader *loader, struct cw_rules *rules)
 {
     for (size_t i = 0; i < loader->document_count; i++) {
@@ -387,33 +430,8 @@ static void compile(struct cw_loader *loader, struct cw_rules *rules)
     rules->selections =
         cw_arena_alloc(rules->arena, rules->selection_count * sizeof(*rules->selections));
     rules->rules = cw_arena_alloc(rules->arena, rules->count * sizeof(*rules->rules));
-    size_t at = 0;
-    for (size_t i = 0; i < loader->document_count; i++) {
-        struct cw_document *document = &loader->documents[i];
-        if (document->is_correlation)
-            continue;
-        document->selection = &rules->selections[at++];
-        if (document->name != NULL || document->id != NULL)
-            document->selection->name =
-                document->name != NULL ? document->name->text : document->id->text;
-        cw_detection_compile(loader, document);
-    }
-    rules->count = 0;
-    for (size_t i = 0; i < loader->document_count; i++) {
-        const struct cw_document *document = &loader->documents[i];
-        if (!document->alerts)
-            continue;
-        struct cw_rule *rule = &rules->rules[rules->count];
-        bool on = document->is_correlation ? cw_correlation_compile(loader, document, rule)
-                                           : cw_detection_rule(loader, document, rule);
-        if (count_findings(loader) == 0)
-            cw_rule_digest(loader, document, rule);
-        rules->count += on;
-    }
-    if (rules->count != 0)
-        qsort(rules->rules, rules->count, sizeof(*rules->rules), by_id);
-    for (size_t i = 0; i < rules->count; i++)
-        rules->rules[i].number = (uint32_t)i;
+    compile_detections(loader, rules);
+    compile_rules(loader, rules);
 }
 
 /* Takes the loader's sources, read or not, to a set; NULL with all findings in `errors`. */
@@ -536,7 +554,7 @@ static ssize_t list_directory(const char *path, char ***out)
     return (ssize_t)count;
 }
 
-struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
+static struct cw_rules *load(const char *path, bool lint, struct cw_buf *errors)
 {
     struct stat st;
     char **names = NULL;
@@ -544,7 +562,7 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
     bool is_directory = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     if (is_directory)
         count = list_directory(path, &names);
-    struct cw_loader loader = { .arena = cw_arena_new() };
+    struct cw_loader loader = { .arena = cw_arena_new(), .lint = lint };
     loader.sources =
         cw_arena_alloc(loader.arena, (size_t)(count > 0 ? count : 1) * sizeof(struct cw_source *));
     if (!is_directory) {
@@ -573,6 +591,16 @@ struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
     }
     free(names);
     return make(&loader, errors);
+}
+
+struct cw_rules *cw_rules_load(const char *path, struct cw_buf *errors)
+{
+    return load(path, false, errors);
+}
+
+struct cw_rules *cw_rules_check(const char *path, struct cw_buf *errors)
+{
+    return load(path, true, errors);
 }
 
 void cw_rules_free(struct cw_rules *rules)

@@ -13,7 +13,7 @@
 
 enum {
     CW_CONDITION_DEPTH = 32,     /* of parentheses and nots */
-    CW_SELECTION_CODE = 1 << 16, /* tests of a selection, terms of its condition */
+    CW_SELECTION_CODE = 1 << 14, /* tests of a selection, terms of its condition */
     CW_PATTERN_MAX = 1024,       /* bytes */
     CW_LIST_SIZE_MAX = 1 << 24,  /* bytes of a list's file */
     CW_GROUP_BY_MAX = 8,
@@ -41,6 +41,7 @@ struct cw_loader {
     struct cw_arena *arena; /* of the set */
     const char *lists;      /* the directory of the lists; NULL: there is none */
     struct cw_list_file *list_files;
+    bool lint; /* also note what is only unwise */
     struct cw_source **sources;
     size_t source_count;
     struct cw_document *documents;
@@ -112,6 +113,8 @@ struct cw_node *cw_node_not(struct cw_arena *arena, struct cw_node *child) CW_NO
  *  it is of that kind and nothing else holds it. */
 struct cw_node *cw_node_join(struct cw_arena *arena, enum cw_node_kind kind, struct cw_node *into,
                              bool own, struct cw_node *child) CW_NONNULL(1);
+/** Order of tests by what they ask, 0: the same. */
+int cw_test_cmp(const struct cw_instruction *a, const struct cw_instruction *b) CW_NONNULL(1, 2);
 /** Puts what is cheap first, drops what stands twice. */
 void cw_node_settle(struct cw_node *node) CW_NONNULL(1);
 /** The settled tree as code. False: it comes to more than CW_SELECTION_CODE tests. */
@@ -174,5 +177,9 @@ void cw_crosswatch_read(struct cw_loader *loader, struct cw_source *source,
 void cw_rule_digest(struct cw_loader *loader, const struct cw_document *document,
                     struct cw_rule *rule) CW_NONNULL(1, 2, 3);
 void cw_rules_digest(struct cw_loader *loader, struct cw_rules *rules) CW_NONNULL(1, 2);
+/** Notes what is unwise in a detection, and in what alerts; both are without mistakes. */
+void cw_selection_lint(struct cw_loader *loader, const struct cw_document *document)
+    CW_NONNULL(1, 2);
+void cw_rule_lint(const struct cw_document *document, const struct cw_rule *rule) CW_NONNULL(1, 2);
 
 #endif

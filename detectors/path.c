@@ -71,12 +71,13 @@ static const char *const transport[] = { "version", "op", "source_ref", "schema_
 
 struct id_kind {
     const char *name;
+    size_t len; /* of the name: every identifier's is compared with them */
     bool scoped;
     bool of_objects;
     bool unique;
 };
 #define ROW(number, name, scoped, of_objects, unique, exclusive, rank)                             \
-    { #name, scoped, of_objects, unique },
+    { #name, sizeof(#name) - 1, scoped, of_objects, unique },
 static const struct id_kind id_kinds[] = { CW_ID_KINDS(ROW) };
 #undef ROW
 enum { ID_KIND_COUNT = sizeof(id_kinds) / sizeof(id_kinds[0]) };
@@ -84,7 +85,7 @@ enum { ID_KIND_COUNT = sizeof(id_kinds) / sizeof(id_kinds[0]) };
 static const struct id_kind *id_kind_by_name(cw_str name)
 {
     for (size_t i = 0; i < ID_KIND_COUNT; i++) {
-        if (cw_str_is(name, id_kinds[i].name))
+        if (name.len == id_kinds[i].len && memcmp(name.ptr, id_kinds[i].name, name.len) == 0)
             return &id_kinds[i];
     }
     return NULL;
@@ -664,4 +665,65 @@ size_t cw_event_countries(const struct cw_event *event, struct cw_arena *arena, 
     *out = cw_arena_alloc(arena, count * sizeof(**out));
     memcpy(*out, sorted, count * sizeof(**out));
     return count;
+}
+
+/* ---- writing ---- */
+
+bool cw_path_is_list(const struct cw_path *path)
+{
+    if (path->scope == CW_PATH_ENVELOPE)
+        return envelope_fields[path->field].kind == E_LIST;
+    return path->scope == CW_PATH_DETAIL &&
+           cw_type_by_number(path->type)->fields[path->field].type == CW_FIELD_STRINGS;
+}
+
+static void write_envelope(const struct envelope_field *field, cw_str *texts, size_t count,
+                           const struct cw_value *number, struct cw_event *event)
+{
+    char *base = (char *)event;
+    void *at = base + field->offset;
+    switch (field->kind) {
+    case E_TEXT:
+        *(cw_str *)at = texts[0];
+        break;
+    case E_LIST:
+        *(cw_str **)at = texts;
+        *(size_t *)(void *)(base + field->count_offset) = count;
+        break;
+    case E_LONG: /* tz_offset, the one of the kind */
+        *(int32_t *)at = (int32_t)number->number;
+        break;
+    case E_TIME:
+        *(int64_t *)at = number->number;
+        break;
+    case E_OPTIONAL_TIME:
+    case E_OPTIONAL_REAL:
+    default:
+        *(struct cw_value *)at = *number;
+        break;
+    }
+    if (strncmp(field->name, "place.", 6) == 0)
+        event->place.present = true;
+    else if (strncmp(field->name, "handling.", 9) == 0)
+        event->handling.present = true;
+    else if (strncmp(field->name, "grading.", 8) == 0)
+        event->grading.present = true;
+}
+
+void cw_path_write(const struct cw_path *path, cw_str *texts, size_t count,
+                   const struct cw_value *number, struct cw_event *event)
+{
+    if (path->scope == CW_PATH_ENVELOPE) {
+        write_envelope(&envelope_fields[path->field], texts, count, number, event);
+        return;
+    }
+    struct cw_value *value = &event->detail[path->field];
+    *value = *number;
+    value->present = true;
+    if (cw_path_is_list(path)) {
+        value->list.items = texts;
+        value->list.count = count;
+    } else if (path->what == CW_WHAT_TEXT) {
+        value->text = texts[0];
+    }
 }

@@ -45,4 +45,13 @@ bool cw_path_next(struct cw_path_cursor *cursor, struct cw_found *out) CW_NONNUL
 size_t cw_event_countries(const struct cw_event *event, struct cw_arena *arena, cw_str **out,
                           cw_str *own) CW_NONNULL(1, 2, 3, 4);
 
+/** Whether the path of the envelope or a type may have several values. */
+bool cw_path_is_list(const struct cw_path *path) CW_NONNULL(1);
+/**
+ * Sets what a path of the envelope or the event's own type leads to: texts (one, or a list), or a
+ * number, boolean, time or real in `number`. The texts are borrowed.
+ */
+void cw_path_write(const struct cw_path *path, cw_str *texts, size_t count,
+                   const struct cw_value *number, struct cw_event *event) CW_NONNULL(1, 4, 5);
+
 #endif

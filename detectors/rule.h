@@ -9,6 +9,9 @@
 #include "operators/runtime/event.h"
 #include "operators/runtime/row.h"
 
+struct cw_rule_test;
+struct cw_yaml;
+
 enum cw_path_scope {
     CW_PATH_ENVELOPE, /* country, owner, crime_areas … */
     CW_PATH_DETAIL,   /* ad.category: a field of the type */
@@ -155,11 +158,14 @@ struct cw_rule {
     cw_str *purposes; /* sorted; none: only events that limit no purpose are seen */
     size_t purpose_count;
     bool cross_border;
-    uint32_t revision;           /* crosswatch.revision, default 1 */
-    struct cw_id state_hash;     /* what decides what is held (SEMANTICS section 5) */
-    struct cw_id judgement_hash; /* what is asked of it */
-    char document[65];           /* SHA-256 of the document's text, hex */
-    cw_str lists;                /* "NAME=SHA256 …" of the lists that its selections read */
+    uint32_t revision;                /* crosswatch.revision, default 1 */
+    struct cw_id state_hash;          /* what decides what is held (SEMANTICS section 5) */
+    struct cw_id judgement_hash;      /* what is asked of it */
+    char document[65];                /* SHA-256 of the document's text, hex */
+    cw_str lists;                     /* "NAME=SHA256 …" of the lists that its selections read */
+    const struct cw_yaml *root;       /* the document as read: what pages say of it (yaml.h) */
+    const struct cw_rule_test *tests; /* rule_tests.h */
+    size_t test_count;
 };
 
 struct cw_rules {

@@ -18,12 +18,14 @@ static bool lower_short(cw_str text, char *scratch, cw_str *out)
 {
     if (text.len > SCRATCH)
         return false;
+    unsigned char seen = 0;
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x80)
-            return false;
-        scratch[i] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        seen |= c;
+        scratch[i] = (char)(c + ((unsigned char)(c - 'A') < 26 ? 32 : 0));
     }
+    if (seen >= 0x80)
+        return false;
     *out = (cw_str){ scratch, text.len };
     return true;
 }
@@ -108,25 +110,33 @@ static bool is_among(int64_t number, const struct cw_instruction *code)
     return low < code->number_count && code->numbers[low] == number;
 }
 
+/* Apart from the other tests: these need no scratch. */
+static bool test_texts(const struct cw_instruction *code, const struct cw_event *event,
+                       struct cw_arena *arena)
+{
+    char scratch[SCRATCH];
+    struct cw_path_cursor cursor = { .path = code->path, .event = event };
+    struct cw_found found;
+    while (cw_path_next(&cursor, &found)) {
+        cw_str text = comparable(code, &found, scratch, arena);
+        if (code->op == CW_OP_EQUALS ? is_one_of(text, code) : is_like(text, code))
+            return true;
+    }
+    return false;
+}
+
 static bool test(const struct cw_instruction *code, const struct cw_event *event,
                  struct cw_arena *arena)
 {
     if (code->op == CW_OP_CONST)
         return code->argument != 0;
-    char scratch[SCRATCH];
+    if (code->op == CW_OP_EQUALS || code->op == CW_OP_LIKE)
+        return test_texts(code, event, arena);
     struct cw_path_cursor cursor = { .path = code->path, .event = event };
     struct cw_found found;
     while (cw_path_next(&cursor, &found)) {
-        bool holds = true;
-        if (code->op == CW_OP_EQUALS)
-            holds = is_one_of(comparable(code, &found, scratch, arena), code);
-        else if (code->op == CW_OP_LIKE)
-            holds = is_like(comparable(code, &found, scratch, arena), code);
-        else if (code->op == CW_OP_AMONG)
-            holds = is_among(found.number, code);
-        else if (code->op == CW_OP_WITHIN)
-            holds = found.number >= code->low && found.number <= code->high;
-        if (holds)
+        if (code->op == CW_OP_EXISTS || (code->op == CW_OP_AMONG && is_among(found.number, code)) ||
+            (code->op == CW_OP_WITHIN && found.number >= code->low && found.number <= code->high))
             return true;
     }
     return false;

@@ -71,7 +71,7 @@ static int compare_numbers(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-static int compare_tests(const struct cw_instruction *a, const struct cw_instruction *b)
+int cw_test_cmp(const struct cw_instruction *a, const struct cw_instruction *b)
 {
     int order = (a->op > b->op) - (a->op < b->op);
     if (order == 0)
@@ -99,7 +99,7 @@ static int compare_nodes(const struct cw_node *a, const struct cw_node *b)
     if (order == 0)
         order = (a->count > b->count) - (a->count < b->count);
     if (order == 0 && a->kind == CW_NODE_TEST)
-        return compare_tests(&a->test, &b->test);
+        return cw_test_cmp(&a->test, &b->test);
     for (size_t i = 0; order == 0 && a != b && i < a->count; i++)
         order = compare_nodes(a->children[i], b->children[i]);
     return order;

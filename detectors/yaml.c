@@ -6,6 +6,7 @@
 #include <yaml.h>
 
 #include "operators/runtime/check.h"
+#include "operators/runtime/mem.h"
 
 struct cw_finding {
     size_t line;
@@ -327,6 +328,8 @@ static bool take(struct reader *reader, const yaml_event_t *event)
 
 static void parser_error(struct cw_source *source, const yaml_parser_t *parser)
 {
+    if (parser->error == YAML_MEMORY_ERROR)
+        cw_out_of_memory(source->text.len);
     size_t line = parser->problem_mark.line + 1;
     size_t column = parser->problem_mark.column + 1;
     const char *problem = parser->problem != NULL ? parser->problem : "not readable";
@@ -356,7 +359,8 @@ struct cw_yaml *cw_yaml_read(struct cw_source *source)
         return NULL;
     }
     yaml_parser_t parser;
-    CW_CHECK(yaml_parser_initialize(&parser));
+    if (!yaml_parser_initialize(&parser))
+        cw_out_of_memory(sizeof(parser));
     yaml_parser_set_input_string(&parser, (const unsigned char *)source->text.ptr,
                                  source->text.len);
     for (bool more = true; more;) {

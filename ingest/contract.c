@@ -190,12 +190,15 @@ static void read_tree(struct loader *l, cw_str text)
 {
     yaml_parser_t parser;
     size_t documents = 0;
-    CW_CHECK(yaml_parser_initialize(&parser));
+    if (!yaml_parser_initialize(&parser))
+        cw_out_of_memory(sizeof(parser));
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.ptr, text.len);
     for (bool more = true; more;) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
+            if (parser.error == YAML_MEMORY_ERROR)
+                cw_out_of_memory(text.len);
             cw_diag_error(l->diag, parser.problem_mark.line + 1, parser.problem_mark.column + 1,
                           "expected YAML: %s",
                           parser.problem != NULL ? parser.problem : "it cannot be read");

@@ -34,6 +34,7 @@ struct cw_sources {
 struct spec {
     char *path;
     char *contract; /* NULL: none named */
+    bool end_stated;
     bool end_offsets;
 };
 
@@ -340,7 +341,7 @@ static bool add_kafka(struct cw_sources *sources, const struct spec *spec)
     return fine;
 }
 
-/* --- PATH[,contract=FILE|DIR][,end=offsets] --- */
+/* --- PATH[,contract=FILE|DIR][,end=offsets|never] --- */
 
 static void spec_done(struct spec *spec)
 {
@@ -363,13 +364,16 @@ static bool read_option(struct spec *spec, const char *whole, const char *option
         spec->contract = cw_strdup(option + 9);
         return true;
     }
-    if (strcmp(option, "end=offsets") == 0 && !spec->end_offsets) {
-        spec->end_offsets = true;
+    bool offsets = strcmp(option, "end=offsets") == 0;
+    if ((offsets || strcmp(option, "end=never") == 0) && !spec->end_stated) {
+        spec->end_stated = true;
+        spec->end_offsets = offsets;
         return true;
     }
-    cw_error("--source %s: expected PATH[,contract=FILE|DIR][,end=offsets], each option once; "
-             "found \"%s\"",
-             whole, option);
+    cw_error(
+        "--source %s: expected PATH[,contract=FILE|DIR][,end=offsets|never], each option once; "
+        "found \"%s\"",
+        whole, option);
     return false;
 }
 
@@ -394,8 +398,8 @@ static bool read_spec(const char *text, struct spec *spec)
     if (fine && len == 0) {
         cw_error("--source: expected a path, - or kafka://HOST:PORT/TOPIC, found nothing");
         fine = false;
-    } else if (fine && spec->end_offsets && !is_kafka) {
-        cw_error("--source %s: end=offsets is for topics; files end by themselves", spec->path);
+    } else if (fine && spec->end_stated && !is_kafka) {
+        cw_error("--source %s: end= is for topics; files end by themselves", spec->path);
         fine = false;
     }
     return fine;

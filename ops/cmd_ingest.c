@@ -95,7 +95,7 @@ static int run(int argc, char **argv)
     const struct cw_option options[] = {
         { "source", CW_OPT_LIST, &arguments.shared.sources, true,
           "PATH (container file, JSON lines, directory), - or kafka://HOST:PORT/TOPIC, each with "
-          "[,contract=FILE|DIR][,end=offsets]; may be repeated" },
+          "[,contract=FILE|DIR][,end=offsets|never]; may be repeated" },
         { "log", CW_OPT_TEXT, &arguments.log, true,
           "directory of the log; made if it is not there" },
         { "tick", CW_OPT_COUNT, &arguments.shared.tick, false, "events between two ticks (4096)" },

@@ -78,7 +78,7 @@ static int run(int argc, char **argv)
     struct replay replay = { .batch = CW_BATCH_DEFAULT };
     const struct cw_option options[] = {
         { "source", CW_OPT_LIST, &replay.args.sources, true,
-          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets]; repeatable" },
+          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets|never]; repeatable" },
         { "rules", CW_OPT_TEXT, &replay.rules, true, "rule file, or directory of rule files" },
         { "export", CW_OPT_TEXT, &replay.export_dir, true,
           "directory for alerts.jsonl and entities.jsonl" },

@@ -144,6 +144,12 @@ static bool start(struct run *run, int stage, int in_fd, int out_fd)
     return true;
 }
 
+/* Without a source ingest runs elsewhere, and here only what stands behind the log. */
+static bool has_ingest(const struct run *run)
+{
+    return run->args.sources.count != 0;
+}
+
 static int64_t counter(const struct run *run, int stage, const char *name)
 {
     char path[4096];
@@ -194,7 +200,7 @@ static bool start_chain(struct run *run)
 
 static bool start_all(struct run *run)
 {
-    return start_chain(run) && start(run, INGEST, -1, -1);
+    return start_chain(run) && (!has_ingest(run) || start(run, INGEST, -1, -1));
 }
 
 /* --- watching --- */
@@ -217,6 +223,12 @@ static void ask_to_stop(const struct run *run, int stage)
 {
     if (run->pids[stage] != 0)
         kill(run->pids[stage], SIGTERM);
+}
+
+/* ingest ends, and then dedup is asked; without it dedup is the first. */
+static void ask_first(const struct run *run)
+{
+    ask_to_stop(run, has_ingest(run) ? INGEST : DEDUP);
 }
 
 static bool any_left(const struct run *run, int from)
@@ -286,7 +298,7 @@ static int watch(struct run *run)
     bool forwarded = cw_stop != 0; /* told to stop before anybody could be asked */
     run->stopping |= forwarded;
     if (forwarded)
-        ask_to_stop(run, INGEST);
+        ask_first(run);
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -310,7 +322,7 @@ static int watch(struct run *run)
             }
             forwarded = true;
             run->stopping = true;
-            ask_to_stop(run, INGEST);
+            ask_first(run);
         }
         if (run->progress)
             show_progress(run);
@@ -338,9 +350,14 @@ static int run_processes(struct run *run)
         (void)watch(run);
         return CW_EXIT_FAILED;
     }
-    cw_info("running: ingest %d, dedup %d, link %d, detect %d, sink %d", (int)run->pids[INGEST],
-            (int)run->pids[DEDUP], (int)run->pids[LINK], (int)run->pids[DETECT],
-            (int)run->pids[SINK]);
+    if (!has_ingest(run))
+        cw_info("running behind the log: dedup %d, link %d, detect %d, sink %d",
+                (int)run->pids[DEDUP], (int)run->pids[LINK], (int)run->pids[DETECT],
+                (int)run->pids[SINK]);
+    else
+        cw_info("running: ingest %d, dedup %d, link %d, detect %d, sink %d", (int)run->pids[INGEST],
+                (int)run->pids[DEDUP], (int)run->pids[LINK], (int)run->pids[DETECT],
+                (int)run->pids[SINK]);
     return watch(run);
 }
 
@@ -419,6 +436,14 @@ static int lock_run(const char *dir)
     return -1;
 }
 
+/* The log as run needs it: made where there is none, and held while the stages start; behind an
+ * ingest that runs elsewhere it must be there, and is that one's to write. */
+static struct cw_log *open_log(const struct run *run, char *error, size_t error_len)
+{
+    return has_ingest(run) ? cw_log_write(run->log, error, error_len)
+                           : cw_log_read(run->log, error, error_len);
+}
+
 static int prepared(struct run *run)
 {
     struct cw_secret secret;
@@ -428,7 +453,7 @@ static int prepared(struct run *run)
     cw_id_hex(cw_rules_hash(rules, &secret), run->rule_set);
     char error[256];
     char path[4096];
-    struct cw_log *log = cw_log_write(run->log, error, sizeof(error)); /* so that dedup finds one */
+    struct cw_log *log = open_log(run, error, sizeof(error)); /* so that dedup finds one */
     if (log == NULL) {
         cw_error("%s", error);
         cw_rules_free(rules);
@@ -471,8 +496,11 @@ static int run_command(int argc, char **argv)
 {
     struct run run = { .batch = CW_BATCH_DEFAULT, .args = { .tick = 4096 } };
     const struct cw_option options[] = {
-        { "source", CW_OPT_LIST, &run.args.sources, true,
-          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets]; repeatable" },
+        { "source", CW_OPT_LIST, &run.args.sources, false,
+          "PATH|-|kafka://HOST:PORT/TOPIC[,contract=FILE|DIR][,end=offsets|never]; repeatable; "
+          "none: "
+          "only "
+          "what stands behind the log, whose ingest runs elsewhere" },
         { "log", CW_OPT_TEXT, &run.log, true, "directory of the log; goes on where it stops" },
         { "redis", CW_OPT_TEXT, &run.redis, true, "redis://[:password@]host:port[/db]" },
         { "rules", CW_OPT_TEXT, &run.rules, true, "rule file, or directory of rule files" },
@@ -494,6 +522,11 @@ static int run_command(int argc, char **argv)
     int status = cw_options_read(&cw_cmd_run, options, argc, argv, NULL);
     if (status >= 0)
         return status;
+    if (run.fused && !has_ingest(&run)) {
+        cw_error("run --fused: expected a --source; without one the stages are processes behind a "
+                 "log that another ingest writes");
+        return CW_EXIT_USAGE;
+    }
     run.progress = run.progress || isatty(STDERR_FILENO);
     run.live = any_live(&run.args.sources);
     status = prepared(&run);
@@ -504,7 +537,7 @@ static int run_command(int argc, char **argv)
 
 const struct cw_command cw_cmd_run = {
     .name = "run",
-    .usage = "--source SPEC… --log DIR --redis URL --rules DIR [--fused] [options]",
+    .usage = "[--source SPEC…] --log DIR --redis URL --rules DIR [--fused] [options]",
     .summary = "start the chain of five processes, and see it through",
     .run = run_command,
 };

@@ -200,6 +200,8 @@ static bool expand_deflate(struct cw_container *container, cw_str stored, size_t
 {
     z_stream *stream = &container->inflate;
     int status = container->inflate_ready ? inflateReset(stream) : inflateInit2(stream, -15);
+    if (status == Z_MEM_ERROR)
+        cw_out_of_memory(sizeof(*stream));
     CW_CHECK(status == Z_OK);
     container->inflate_ready = true;
     stream->next_in = (Bytef *)(uintptr_t)stored.ptr; /* zlib takes no const, and writes nothing */
@@ -207,6 +209,8 @@ static bool expand_deflate(struct cw_container *container, cw_str stored, size_t
     stream->next_out = container->expanded;
     stream->avail_out = BLOCK_MAX;
     status = inflate(stream, Z_FINISH);
+    if (status == Z_MEM_ERROR)
+        cw_out_of_memory(BLOCK_MAX);
     *len = BLOCK_MAX - stream->avail_out;
     if (status == Z_STREAM_END)
         return true;
@@ -240,11 +244,14 @@ static bool expand_zstandard(struct cw_container *container, cw_str stored, size
 {
     if (container->zstd == NULL)
         container->zstd = ZSTD_createDCtx();
-    CW_CHECK(container->zstd != NULL);
+    if (container->zstd == NULL)
+        cw_out_of_memory(sizeof(container->zstd));
     *len = ZSTD_decompressDCtx(container->zstd, container->expanded, BLOCK_MAX, stored.ptr,
                                stored.len);
     if (!ZSTD_isError(*len))
         return true;
+    if (ZSTD_getErrorCode(*len) == ZSTD_error_memory_allocation)
+        cw_out_of_memory(BLOCK_MAX);
     return ZSTD_getErrorCode(*len) == ZSTD_error_dstSize_tooSmall
                ? expands_too_far(reason)
                : does_not_expand(reason, "zstandard");

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,11 +11,23 @@
 
 static const char magic[8] = "cwcount1";
 
+/* The directory of the page, where it is missing: pages have one of their own beside the log. */
+static void make_directory(const char *path)
+{
+    char dir[4096];
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(dir))
+        return;
+    snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+    (void)mkdir(dir, 0755); /* where it cannot be made, the page cannot: the next step sees to it */
+}
+
 struct cw_counters_page *cw_counters_open(const char *path, const char *stage)
 {
     enum { PROTECTION = PROT_READ | PROT_WRITE };
     const size_t size = sizeof(struct cw_counters_page);
     void *page = MAP_FAILED;
+    make_directory(path);
     int fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
     if (fd >= 0 && ftruncate(fd, (off_t)size) == 0)
         page = mmap(NULL, size, PROTECTION, MAP_SHARED, fd, 0);

@@ -23,7 +23,7 @@ struct cw_counters_page {
     } of[CW_COUNTERS_MAX];
 };
 
-/** Maps PATH (made or overwritten), or private memory for NULL. Never NULL. */
+/** Maps PATH (made or overwritten, its directory too), or private memory for NULL. Never NULL. */
 struct cw_counters_page *cw_counters_open(const char *path, const char *stage) CW_MUST_USE;
 void cw_counters_set(struct cw_counters_page *page, const char *name, int64_t value);
 /** Sets all totals of a stage. */

@@ -1,11 +1,12 @@
 #include "operators/runtime/mem.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static CW_NORETURN void out_of_memory(size_t size)
+void cw_out_of_memory(size_t size)
 {
     char text[160];
     int len = snprintf(text, sizeof(text),
@@ -22,7 +23,7 @@ void *cw_alloc(size_t size)
 {
     void *ptr = calloc(1, size != 0 ? size : 1);
     if (ptr == NULL)
-        out_of_memory(size);
+        cw_out_of_memory(size);
     return ptr;
 }
 
@@ -30,8 +31,21 @@ void *cw_realloc(void *ptr, size_t size)
 {
     void *grown = realloc(ptr, size != 0 ? size : 1);
     if (grown == NULL)
-        out_of_memory(size);
+        cw_out_of_memory(size);
     return grown;
+}
+
+static void *plain_alloc(size_t size)
+{
+    void *ptr = malloc(size != 0 ? size : 1);
+    if (ptr == NULL)
+        cw_out_of_memory(size);
+    return ptr;
+}
+
+void cw_mem_for_json(void)
+{
+    json_set_alloc_funcs(plain_alloc, free);
 }
 
 char *cw_strdup(const char *text)

@@ -20,6 +20,11 @@ void *cw_alloc(size_t size) CW_MUST_USE;
 void *cw_realloc(void *ptr, size_t size) CW_MUST_USE;
 char *cw_strdup(const char *text) CW_MUST_USE;
 
+/** Ends the process as the functions above do, where a library says that it got no memory. */
+CW_NORETURN void cw_out_of_memory(size_t size);
+/** Gives jansson these functions, so that its callers need not test either; first in main. */
+void cw_mem_for_json(void);
+
 /* One zeroed object of a type; the one lower-case macro. */
 #define cw_new(type) ((type *)cw_alloc(sizeof(type)))
 

@@ -6,6 +6,7 @@
 
 #include "ingest/kafka_client.h"
 #include "operators/runtime/logging.h"
+#include "operators/runtime/mem.h"
 #include "operators/runtime/stage.h"
 #include "ops/commands.h"
 
@@ -26,6 +27,7 @@ static void print_commands(FILE *file)
 
 int main(int argc, char **argv)
 {
+    cw_mem_for_json();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_commands(argc < 2 ? stderr : stdout);
         return argc < 2 ? CW_EXIT_USAGE : CW_EXIT_OK;

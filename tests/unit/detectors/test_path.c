@@ -97,6 +97,12 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void assert_text(cw_str text, const char *expected)
+{
+    if (!cw_str_is(text, expected))
+        fail_msg("expected \"%s\", found \"%.*s\"", expected, CW_STR_ARG(text));
+}
+
 /* The texts on the path, joined by a space, each with its part before it. */
 static const char *found(void **state, const char *text)
 {
@@ -197,6 +203,112 @@ static void the_key_of_an_object_is_what_is_one_of_a_kind(void **state)
     assert_string_equal(found(state, "object.document.id.iban"), "3/DE89370400440532013000");
 }
 
+static void any_identifier_of_a_part_is_each_that_is_one_of_a_kind(void **state)
+{
+    assert_string_equal(found(state, "party.person.id.any"), "1/RO:123 1/MD:777"); /* no phone */
+    assert_string_equal(found(state, "object.document.id.any"),
+                        found(state, "object.document.key"));
+}
+
+static void a_cursor_finds_what_the_array_holds_but_for_the_text_of_numbers(void **state)
+{
+    static const char *const paths[] = {
+        "owner",
+        "crime_areas",
+        "event_time",
+        "place.lat",
+        "country",
+        "notice.colour",
+        "party.person.name",
+        "party.person.id.passport",
+        "notice.valid_from",
+        "party.person.entity",
+        "object.document.key",
+        "party.nobody.kind",
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        struct cw_path path;
+        size_t offset;
+        const char *fault;
+        struct cw_found *found;
+        assert_true(cw_path_parse(cw_cstr(paths[i]), fixture->arena, &path, &offset, &fault));
+        size_t count = cw_path_values(&path, &fixture->event, fixture->arena, &found);
+        struct cw_path_cursor cursor = { .path = &path, .event = &fixture->event };
+        struct cw_found next;
+        for (size_t j = 0; j < count; j++) {
+            assert_true(cw_path_next(&cursor, &next));
+            assert_int_equal(next.number, found[j].number);
+            assert_int_equal(next.part, found[j].part);
+            assert_true(cw_str_eq(next.issuer, found[j].issuer));
+            assert_true(path.what == CW_WHAT_NUMBER || cw_str_eq(next.text, found[j].text));
+        }
+        assert_false(cw_path_next(&cursor, &next));
+    }
+}
+
+static void countries_are_what_the_type_names_each_once(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct cw_value detail[CW_TYPE_FIELDS_MAX];
+    static struct cw_identifier ibans[] = {
+        { .kind = T("iban"), .value = T("DE89370400440532013000") },
+        { .kind = T("iban"), .value = T("FR1420041010050500013M02606") },
+        { .kind = T("iban"), .value = T("GB82WEST12345698765432"), .fault = T("bad_check") },
+        { .kind = T("account"), .value = T("XY1") },
+    };
+    static struct cw_part accounts[] = {
+        { .role = T("payer_account"), .kind = T("account"), .ids = ibans, .id_count = 4 },
+        { .role = T("other"), .kind = T("account"), .ids = ibans, .id_count = 4 },
+    };
+    struct cw_event payment;
+    cw_event_defaults(&payment);
+    payment.type = payment.detail_type = cw_type_by_name(cw_cstr("payment"));
+    payment.country = cw_cstr("NO");
+    payment.objects = accounts;
+    payment.object_count = 2;
+    payment.detail = detail;
+    detail[cw_type_field(payment.type, cw_cstr("payer_country"))] =
+        (struct cw_value){ .present = true, .text = cw_cstr("DE") };
+    detail[cw_type_field(payment.type, cw_cstr("payee_country"))] =
+        (struct cw_value){ .present = true, .text = cw_cstr("nowhere") };
+    cw_str *found;
+    cw_str own;
+    assert_int_equal(cw_event_countries(&payment, fixture->arena, &found, &own), 3);
+    assert_text(found[0], "DE");
+    assert_text(found[1], "FR");
+    assert_text(found[2], "NO");
+    assert_text(own, "NO");
+    payment.country = (cw_str){ 0 };
+    assert_int_equal(cw_event_countries(&payment, fixture->arena, &found, &own), 2);
+    assert_null(own.ptr);
+}
+
+static void the_country_of_a_document_is_its_issuers(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct cw_identifier ids[] = {
+        { .kind = T("passport"), .issuer = T("RO"), .value = T("1") },
+        { .kind = T("passport"), .issuer = T("US-NV"), .value = T("2") },
+        { .kind = T("passport"), .issuer = T("UNO"), .value = T("3") }, /* of no country */
+    };
+    static struct cw_part traveller = {
+        .role = T("traveller"), .kind = T("person"), .ids = ids, .id_count = 3
+    };
+    struct cw_event crossing;
+    cw_event_defaults(&crossing);
+    crossing.type = cw_type_by_name(cw_cstr("border_crossing"));
+    crossing.parties = &traveller;
+    crossing.party_count = 1;
+    cw_str *found;
+    cw_str own;
+    assert_int_equal(cw_event_countries(&crossing, fixture->arena, &found, &own), 2);
+    assert_text(found[0], "RO");
+    assert_text(found[1], "US");
+    crossing.type = NULL;
+    assert_int_equal(cw_event_countries(&crossing, fixture->arena, &found, &own), 0);
+}
+
 /* text, the byte of the fault, a phrase of it */
 static void what_is_no_path_says_where_and_what_instead(void **state)
 {
@@ -257,6 +369,10 @@ int main(void)
         TEST(only_valid_identifiers_of_the_kind_count),
         TEST(a_role_of_parties_is_not_one_of_objects),
         TEST(the_key_of_an_object_is_what_is_one_of_a_kind),
+        TEST(any_identifier_of_a_part_is_each_that_is_one_of_a_kind),
+        TEST(a_cursor_finds_what_the_array_holds_but_for_the_text_of_numbers),
+        TEST(countries_are_what_the_type_names_each_once),
+        TEST(the_country_of_a_document_is_its_issuers),
         TEST(what_is_no_path_says_where_and_what_instead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

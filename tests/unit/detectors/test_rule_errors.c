@@ -598,6 +598,24 @@ static void more_mistakes_than_anyone_reads_are_counted(void **state)
     cw_buf_done(&text);
 }
 
+static void a_condition_that_multiplies_is_refused(void **state)
+{
+    (void)state;
+    struct cw_buf text = { 0 };
+    cw_buf_cstr(&text, DETECTION);
+    for (int i = 0; i < 200; i++)
+        cw_buf_printf(&text, "  s%d: {country: x%d}\n", i, i);
+    cw_buf_cstr(&text, "  condition: 1 of them");
+    for (int i = 0; i < 200; i++)
+        cw_buf_printf(&text, " or (all of s* and not s%d)", i);
+    cw_buf_cstr(&text, "\n");
+    char *errors = errors_of((cw_str){ (const char *)text.data, text.len });
+    assert_true(has_finding(errors, NULL, "205:14", "the condition comes to more than"));
+    assert_int_equal(count_findings(errors), 1);
+    free(errors);
+    cw_buf_done(&text);
+}
+
 static void a_message_holds_no_control_characters(void **state)
 {
     (void)state;
@@ -634,6 +652,7 @@ int main(void)
         cmocka_unit_test(all_mistakes_are_shown_in_their_order_with_line_and_caret),
         cmocka_unit_test(a_file_above_the_limit_is_refused),
         cmocka_unit_test(more_mistakes_than_anyone_reads_are_counted),
+        cmocka_unit_test(a_condition_that_multiplies_is_refused),
         cmocka_unit_test(a_message_holds_no_control_characters),
         cmocka_unit_test(what_cannot_be_read_is_said),
     };

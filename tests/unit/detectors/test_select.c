@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "detectors/rule.h"
 
@@ -169,6 +170,122 @@ static void a_backslash_takes_the_meaning_from_a_star(void **state)
     assert_true(test("{ad.category: 'why\\*not\\?\\\\'}"));
 }
 
+static void wildcards_are_any_run_and_any_one_character(void **state)
+{
+    (void)state;
+    assert_true(test("{ad.city: \"*\"}"));
+    assert_true(test("{ad.city: łó??}"));
+    assert_true(test("{ad.city: \"?ó*\"}"));
+    assert_false(test("{ad.city: łó?}"));
+    assert_false(test("{ad.city: \"*ź?\"}"));
+    assert_false(test("{ad.platform: \"*\"}")); /* it is not there */
+    assert_true(test("{ad.category: 'WHY\\*not*\\\\'}"));
+    assert_false(test("{ad.category: 'why\\?*'}"));
+    assert_true(test("{country: [SE, \"n*\"]}"));
+    assert_true(test("{party.person.id.passport: \"RO:*\"}"));
+    assert_true(test("{party.person.id.passport: \"*:ab123\"}"));
+}
+
+static void a_part_of_a_text_may_be_asked_for(void **state)
+{
+    (void)state;
+    assert_true(test("{ad.category|contains: NOT}"));
+    assert_true(test("{ad.category|startswith: why}"));
+    assert_false(test("{ad.category|startswith: not}"));
+    assert_true(test("{ad.category|endswith: '?\\'}")); /* a wildcard before a plain backslash */
+    assert_true(test("{ad.category|endswith: '\\?\\'}"));
+    assert_false(test("{ad.category|endswith: not}"));
+    assert_true(test("{ad.category|contains: [x, 'y\\*n']}"));
+    assert_true(test("{party.person.name|contains: \" STRA\"}"));
+    assert_true(test("{party.person.id.phone|startswith: \"+40\"}"));
+    assert_true(test("{crime_areas|endswith: ing}"));
+}
+
+static void case_counts_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    assert_true(test("{country|cased: NO}"));
+    assert_false(test("{country|cased: no}"));
+    assert_true(test("{ad.category|contains|cased: hy}"));
+    assert_false(test("{ad.category|cased|contains: HY}"));
+    assert_true(test("{ad.city|cased: \"\\u0141\\u00d3D\\u0179\"}"));
+    assert_true(test("{ad.city|cased: \"\\u0141O\\u0301DZ\\u0301\"}")); /* accents apart */
+    assert_false(test("{ad.city|cased: łódź}"));
+    /* two that differ in nothing else are two */
+    assert_false(holds("  a: {country: no}\n  b: {country|cased: no}\n  condition: a and b"));
+    assert_true(holds("  a: {country: no}\n  b: {country|cased: no}\n  condition: b or a"));
+}
+
+static void numbers_and_times_have_an_order(void **state)
+{
+    (void)state;
+    assert_true(test("{event_time|gte: 1970-01-02}"));
+    assert_false(test("{event_time|gt: 1970-01-02}"));
+    assert_true(test("{event_time|lt: \"1970-01-02T00:00:01Z\"}"));
+    assert_true(test("{tz_offset|lte: 0}"));
+    assert_true(test("{tz_offset|gt: -1}"));
+    assert_false(test("{tz_offset|lt: 0}"));
+    assert_true(test("{tz_offset|lt: [-5, 5]}")); /* any of them */
+    assert_true(test("{tz_offset: [5, 0]}"));
+    assert_false(test("{retain_until|gte: 1970-01-01}")); /* it is not there */
+}
+
+static void some_or_all_of_the_names_may_be_asked_for(void **state)
+{
+    (void)state;
+    static const char *const choices = "  t1: {country: NO}\n  t2: {crime_areas: fraud}\n"
+                                       "  f1: {country: SE}\n  _f: {country: DK}\n"
+                                       "  condition: (%s) or (f1 and _f and t1 and t2)";
+    static const struct {
+        const char *condition;
+        bool holds;
+    } cases[] = {
+        { "all of t*", true },
+        { "1 of t*", true },
+        { "1 of f*", false },
+        { "all of *1", false },
+        { "1 of *1", true },
+        { "any of *1", true },
+        { "all of them", false },
+        { "1 of them", true },
+        { "not 1 of f*", true },
+        { "1 of f1", false },
+        { "all of t1", true },
+        { "all of t* and not f1", true },
+        { "not all of t*", false },
+        { "1 of f* or all of t*", true },
+        { "(all of t*) and not (1 of f1)", true },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), choices, cases[i].condition);
+        if (holds(text) != cases[i].holds)
+            fail_msg("%s", cases[i].condition);
+    }
+    assert_true(holds("  t: {country: NO}\n  _f: {country: SE}\n"
+                      "  condition: all of them or _f")); /* _f is not one of them */
+}
+
+static void of_several_conditions_any_will_do(void **state)
+{
+    (void)state;
+    assert_true(holds("  t: {country: NO}\n  f: {country: SE}\n  condition: [f, t]"));
+    assert_false(holds("  t: {country: NO}\n  f: {country: SE}\n  condition: [f, t and f]"));
+}
+
+static void a_long_text_and_a_long_list_are_searched(void **state)
+{
+    (void)state;
+    struct cw_buf text = { 0 };
+    cw_buf_cstr(&text, "{country: [x0");
+    for (int i = 1; i < 5000; i++)
+        cw_buf_printf(&text, ", x%d", i);
+    cw_buf_cstr(&text, ", No]}");
+    cw_buf_u8(&text, 0);
+    assert_true(test((const char *)text.data));
+    cw_buf_done(&text);
+}
+
 static void not_binds_tighter_than_and_and_that_than_or(void **state)
 {
     (void)state;
@@ -210,6 +327,13 @@ int main(void)
         cmocka_unit_test(a_name_is_compared_as_records_hold_it),
         cmocka_unit_test(a_time_is_compared_as_a_time),
         cmocka_unit_test(a_backslash_takes_the_meaning_from_a_star),
+        cmocka_unit_test(wildcards_are_any_run_and_any_one_character),
+        cmocka_unit_test(a_part_of_a_text_may_be_asked_for),
+        cmocka_unit_test(case_counts_where_it_is_asked_for),
+        cmocka_unit_test(numbers_and_times_have_an_order),
+        cmocka_unit_test(some_or_all_of_the_names_may_be_asked_for),
+        cmocka_unit_test(of_several_conditions_any_will_do),
+        cmocka_unit_test(a_long_text_and_a_long_list_are_searched),
         cmocka_unit_test(not_binds_tighter_than_and_and_that_than_or),
         cmocka_unit_test(the_deepest_condition_that_loads_also_runs),
     };
