@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "operators/runtime/id.h"
 #include "operators/runtime/json.h"
@@ -16,15 +17,24 @@
 #include "operators/runtime/stage.h"
 #include "ops/command.h"
 #include "sinks/redis_client.h"
-#include "sinks/redis_sink.h"
+#include "sinks/redis_layout.h"
 
 extern const struct cw_command cw_cmd_alerts;
 
-enum { TITLE_WIDTH = 44, KEY_WIDTH = 36, PIPELINE = 500, EXPORT_TRIES = 5, TAIL_BLOCK_MS = 500 };
+enum {
+    TITLE_WIDTH = 44,
+    KEY_WIDTH = 36,
+    PIPELINE = 500,
+    TRIES = 5,
+    TAIL_BLOCK_MS = 500,
+    TAIL_WAIT_MS = 500
+};
 
 struct alerts {
     struct cw_redis redis;
-    char prefix[96];
+    char prefix[CW_REDIS_PREFIX];
+    const char *audience;
+    char generation[24]; /* that readers read now */
     uint64_t limit;
     bool canonical;
     cw_str id; /* of show */
@@ -87,9 +97,55 @@ static void begin(struct alerts *alerts, const char *command, const char *key, c
     cw_redis_argf(&alerts->redis, "%s%s%.*s", alerts->prefix, key, CW_STR_ARG(rest));
 }
 
+/* The same for a key of the generation. */
+static void begin_of(struct alerts *alerts, const char *command, const char *name, cw_str rest)
+{
+    cw_redis_begin(&alerts->redis, command);
+    cw_redis_argf(&alerts->redis, "%s%s:%s%.*s", alerts->prefix, alerts->generation, name,
+                  CW_STR_ARG(rest));
+}
+
 static void arg(struct alerts *alerts, const char *text)
 {
     cw_redis_arg(&alerts->redis, cw_cstr(text));
+}
+
+/* Which generation readers read. Not OK: a sentence went to stderr. */
+static int find_generation(struct alerts *alerts)
+{
+    redisReply *meta = NULL;
+    begin(alerts, "HMGET", "meta", cw_cstr(""));
+    arg(alerts, "contract");
+    arg(alerts, "generation");
+    if (cw_redis_ask(&alerts->redis, &meta) != CW_REDIS_OK)
+        return failed(alerts);
+    cw_str contract = cw_redis_text(cw_redis_at(meta, 0));
+    cw_str generation = cw_redis_text(cw_redis_at(meta, 1));
+    int status = CW_EXIT_FAILED;
+    if (contract.ptr == NULL || generation.ptr == NULL)
+        cw_error("%s holds no alerts for the audience %s: no sink has written them, or it is being "
+                 "filled and not ready yet",
+                 alerts->redis.url.shown, alerts->audience);
+    else if (cw_redis_number(contract) != CW_REDIS_CONTRACT)
+        cw_error("%s is laid out by contract %.*s, and this program reads contract %d",
+                 alerts->redis.url.shown, CW_STR_ARG(contract), CW_REDIS_CONTRACT);
+    else
+        status = CW_EXIT_OK;
+    snprintf(alerts->generation, sizeof(alerts->generation), "%.*s", CW_STR_ARG(generation));
+    freeReplyObject(meta);
+    return status;
+}
+
+/* Whether the generation that was read from is still that of the readers. */
+static bool still_read(struct alerts *alerts)
+{
+    redisReply *now = NULL;
+    begin(alerts, "HGET", "meta", cw_cstr(""));
+    arg(alerts, "generation");
+    bool same = cw_redis_ask(&alerts->redis, &now) == CW_REDIS_OK &&
+                cw_str_is(cw_redis_text(now), alerts->generation);
+    freeReplyObject(now);
+    return same;
 }
 
 static const char *const row_fields[] = { "level", "last", "title", "key" };
@@ -97,7 +153,7 @@ enum { ROW_LEVEL, ROW_LAST, ROW_TITLE, ROW_KEY, ROW_FIELDS };
 
 static void ask_row(struct alerts *alerts, cw_str id)
 {
-    begin(alerts, "HMGET", "1:alert:", id);
+    begin_of(alerts, "HMGET", "alert:", id);
     for (size_t i = 0; i < ROW_FIELDS; i++)
         arg(alerts, row_fields[i]);
     cw_redis_end(&alerts->redis);
@@ -114,30 +170,64 @@ static void print_row(const redisReply *row, cw_str id)
 
 /* --- list --- */
 
-static int list(struct alerts *alerts)
+/* Asks for the most urgent and their rows. *rows are in the order of *ids. */
+static bool ask_list(struct alerts *alerts, redisReply **ids, redisReply ***rows)
 {
-    redisReply *ids = NULL;
-    begin(alerts, "ZRANGE", "1:open", cw_cstr(""));
+    begin_of(alerts, "ZRANGE", "open", cw_cstr(""));
     arg(alerts, "0");
     cw_redis_argf(&alerts->redis, "%" PRIu64, alerts->limit - 1);
     arg(alerts, "REV");
-    if (cw_redis_ask(&alerts->redis, &ids) != CW_REDIS_OK)
-        return failed(alerts);
-    for (size_t i = 0; i < ids->elements; i++)
-        ask_row(alerts, cw_redis_text(ids->element[i]));
-    int status = CW_EXIT_OK;
-    for (size_t i = 0; i < ids->elements && status == CW_EXIT_OK; i++) {
-        redisReply *row = NULL;
-        if (cw_redis_reply(&alerts->redis, &row) != CW_REDIS_OK) {
-            status = failed(alerts);
-        } else if (cw_redis_text(cw_redis_at(row, ROW_LEVEL)).ptr != NULL) { /* else just gone */
-            print_row(row, cw_redis_text(ids->element[i]));
-            putchar('\n');
+    if (cw_redis_ask(&alerts->redis, ids) != CW_REDIS_OK)
+        return false;
+    const size_t count = (*ids)->elements;
+    *rows = cw_alloc((count + 1) * sizeof(**rows));
+    memset(*rows, 0, (count + 1) * sizeof(**rows));
+    for (size_t from = 0; from < count; from += PIPELINE) {
+        size_t to = from + PIPELINE < count ? from + PIPELINE : count;
+        for (size_t i = from; i < to; i++)
+            ask_row(alerts, cw_redis_text((*ids)->element[i]));
+        for (size_t i = from; i < to; i++) {
+            if (cw_redis_reply(&alerts->redis, &(*rows)[i]) != CW_REDIS_OK)
+                return false;
         }
-        freeReplyObject(row);
     }
+    return true;
+}
+
+static void free_list(redisReply *ids, redisReply **rows)
+{
+    for (size_t i = 0; rows != NULL && i < ids->elements; i++)
+        freeReplyObject(rows[i]);
+    free(rows);
     freeReplyObject(ids);
-    return status != CW_EXIT_OK ? status : finished();
+}
+
+static int list(struct alerts *alerts)
+{
+    redisReply *ids = NULL;
+    redisReply **rows = NULL;
+    for (int i = 0; i < TRIES; i++) {
+        free_list(ids, rows);
+        ids = NULL;
+        rows = NULL;
+        int status = find_generation(alerts);
+        if (status != CW_EXIT_OK)
+            return status;
+        if (!ask_list(alerts, &ids, &rows)) {
+            free_list(ids, rows);
+            return failed(alerts);
+        }
+        if (still_read(alerts))
+            break;
+    }
+    for (size_t i = 0; i < ids->elements; i++) {
+        if (cw_redis_text(cw_redis_at(rows[i], ROW_LEVEL)).ptr == NULL)
+            continue; /* just gone */
+        print_row(rows[i], cw_redis_text(ids->element[i]));
+        putchar('\n');
+    }
+    free_list(ids, rows);
+    return finished();
 }
 
 /* --- show --- */
@@ -206,6 +296,31 @@ static void print_why(const json_t *alert)
     }
 }
 
+/* What the alert may be used for and until when, where it says so; and which limb of the Palermo
+ * Convention holds. */
+static void print_limits(const json_t *alert)
+{
+    const json_t *border = json_object_get(alert, "cross_border");
+    const json_t *restriction = json_object_get(alert, "restriction");
+    if (json_is_object(border)) {
+        print_line("limb", json_text(border, "limb"));
+        print_list("countries", json_object_get(border, "countries"));
+    }
+    if (json_is_string(json_object_get(alert, "expires")))
+        print_line("expires", json_text(alert, "expires"));
+    static const char *const texts[] = { "tlp", "pap" };
+    for (size_t i = 0; i < 2; i++) {
+        if (json_is_string(json_object_get(restriction, texts[i])))
+            print_line(texts[i], json_text(restriction, texts[i]));
+    }
+    static const char *const lists[] = { "codes", "purposes", "audience", "sharing_groups",
+                                         "texts" };
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (json_is_array(json_object_get(restriction, lists[i])))
+            print_list(lists[i], json_object_get(restriction, lists[i]));
+    }
+}
+
 static void print_alert(const json_t *alert, const redisReply *hash)
 {
     print_text(json_text(alert, "title"), 0, false);
@@ -224,6 +339,7 @@ static void print_alert(const json_t *alert, const redisReply *hash)
     printf("%" JSON_INTEGER_FORMAT "%s\n", json_integer_value(json_object_get(alert, "cell")),
            json_is_true(json_object_get(alert, "continues")) ? ", continues the one before" : "");
     print_line("complete", json_text(alert, "completeness"));
+    print_limits(alert);
     print_line("revision", cw_redis_field(hash, "revision"));
     print_line("since tick", cw_redis_field(hash, "detected_tick"));
     print_evidence(alert);
@@ -238,9 +354,18 @@ static int show(struct alerts *alerts)
         cw_error("expected the id of an alert, 32 hex digits, as alerts list prints it");
         return CW_EXIT_USAGE;
     }
-    begin(alerts, "HGETALL", "1:alert:", alerts->id);
-    if (cw_redis_ask(&alerts->redis, &hash) != CW_REDIS_OK)
-        return failed(alerts);
+    for (int i = 0; i < TRIES; i++) {
+        freeReplyObject(hash);
+        hash = NULL;
+        int found = find_generation(alerts);
+        if (found != CW_EXIT_OK)
+            return found;
+        begin_of(alerts, "HGETALL", "alert:", alerts->id);
+        if (cw_redis_ask(&alerts->redis, &hash) != CW_REDIS_OK)
+            return failed(alerts);
+        if (still_read(alerts))
+            break;
+    }
     cw_str text = cw_redis_field(hash, "json");
     json_t *alert = text.ptr != NULL ? json_loadb(text.ptr, text.len, 0, NULL) : NULL;
     int status = CW_EXIT_FAILED;
@@ -260,74 +385,170 @@ static int show(struct alerts *alerts)
 
 /* --- tail --- */
 
-/* One line an entry; the rows of `set` are asked for in one trip. */
-static int print_entries(struct alerts *alerts, const redisReply *entries, char last[64])
+/* The id of a feed's entry: TICK-ROW. */
+struct feed_id {
+    uint64_t tick;
+    uint64_t row;
+};
+
+static bool read_feed_id(cw_str text, struct feed_id *out)
 {
-    size_t asked = 0;
-    for (size_t i = 0; i < entries->elements; i++) {
-        const redisReply *fields = cw_redis_at(entries->element[i], 1);
-        if (cw_str_is(cw_redis_field(fields, "op"), "set")) {
-            ask_row(alerts, cw_redis_field(fields, "id"));
-            asked++;
-        }
-    }
-    for (size_t i = 0; i < entries->elements; i++) {
-        const redisReply *fields = cw_redis_at(entries->element[i], 1);
-        cw_str op = cw_redis_field(fields, "op");
-        cw_str id = cw_redis_field(fields, "id");
-        redisReply *row = NULL;
-        print_column(op, 4);
-        if (cw_str_is(op, "set") && cw_redis_reply(&alerts->redis, &row) != CW_REDIS_OK)
-            return failed(alerts);
-        print_row(row, id);
-        fputs("  rev ", stdout);
-        print_text(cw_redis_field(fields, "rev"), 0, false);
-        putchar('\n');
-        freeReplyObject(row);
-        snprintf(last, 64, "%.*s", CW_STR_ARG(cw_redis_text(cw_redis_at(entries->element[i], 0))));
-    }
-    return finished();
+    const char *dash = text.len != 0 ? memchr(text.ptr, '-', text.len) : NULL;
+    if (dash == NULL)
+        return false;
+    size_t len = (size_t)(dash - text.ptr);
+    out->tick = cw_redis_number((cw_str){ text.ptr, len });
+    out->row = cw_redis_number((cw_str){ dash + 1, text.len - len - 1 });
+    return true;
 }
 
-static int tail_from(struct alerts *alerts, char last[64])
+static bool is_before(const struct feed_id *a, const struct feed_id *b)
 {
-    redisReply *newest = NULL;
-    begin(alerts, "XREVRANGE", "1:feed", cw_cstr(""));
-    arg(alerts, "+");
-    arg(alerts, "-");
-    arg(alerts, "COUNT");
-    arg(alerts, "1");
-    if (cw_redis_ask(&alerts->redis, &newest) != CW_REDIS_OK)
+    return a->tick != b->tick ? a->tick < b->tick : a->row < b->row;
+}
+
+static bool has_meta(struct alerts *alerts, enum cw_redis_status *status)
+{
+    redisReply *there = NULL;
+    begin(alerts, "EXISTS", "meta", cw_cstr(""));
+    *status = cw_redis_ask(&alerts->redis, &there);
+    bool has = *status == CW_REDIS_OK && there->integer != 0;
+    freeReplyObject(there);
+    return has;
+}
+
+/* From the position on: what it reflects is not told. */
+static int tail_from(struct alerts *alerts, struct feed_id *last)
+{
+    redisReply *meta = NULL;
+    int status = find_generation(alerts);
+    if (status != CW_EXIT_OK)
+        return status;
+    begin(alerts, "HMGET", "meta", cw_cstr(""));
+    arg(alerts, "tick");
+    arg(alerts, "row");
+    if (cw_redis_ask(&alerts->redis, &meta) != CW_REDIS_OK)
         return failed(alerts);
-    cw_str id = cw_redis_text(cw_redis_at(cw_redis_at(newest, 0), 0));
-    snprintf(last, 64, "%.*s", id.ptr != NULL ? (int)id.len : 1, id.ptr != NULL ? id.ptr : "0");
-    freeReplyObject(newest);
+    last->tick = cw_redis_number(cw_redis_text(cw_redis_at(meta, 0)));
+    last->row = cw_redis_number(cw_redis_text(cw_redis_at(meta, 1)));
+    freeReplyObject(meta);
+    cw_info("following %s, audience %s, generation %s, behind feed entry %" PRIu64 "-%" PRIu64,
+            alerts->redis.url.shown, alerts->audience, alerts->generation, last->tick, last->row);
+    return CW_EXIT_OK;
+}
+
+static void print_entry(const redisReply *fields, const redisReply *row)
+{
+    cw_str next = cw_redis_field(fields, "next");
+    print_column(cw_redis_field(fields, "op"), 4);
+    print_row(row, cw_redis_field(fields, "id"));
+    fputs("  rev ", stdout);
+    print_text(cw_redis_field(fields, "rev"), 0, false);
+    if (next.ptr != NULL) {
+        fputs("  next ", stdout);
+        print_text(next, 0, false);
+    }
+    putchar('\n');
+}
+
+/* Reads the rows of `set` in one MULTI with what says whether the feed can still be followed: so
+ * what is printed was true at one moment. *begin: it cannot, begin again. */
+static enum cw_redis_status tell_entries(struct alerts *alerts, const redisReply *entries,
+                                         struct feed_id *last, bool *begin_again)
+{
+    struct cw_redis *redis = &alerts->redis;
+    const size_t count = entries != NULL ? entries->elements : 0;
+    cw_redis_append(redis, "MULTI", NULL);
+    begin(alerts, "HMGET", "meta", cw_cstr(""));
+    arg(alerts, "generation");
+    arg(alerts, "feed_floor");
+    cw_redis_end(redis);
+    for (size_t i = 0; i < count; i++)
+        ask_row(alerts, cw_redis_field(cw_redis_at(entries->element[i], 1), "id"));
+    cw_redis_append(redis, "EXEC", NULL);
+    enum cw_redis_status status = cw_redis_drop(redis, redis->pending - 1);
+    redisReply *all = NULL;
+    if (status == CW_REDIS_OK)
+        status = cw_redis_reply(redis, &all);
+    if (status != CW_REDIS_OK)
+        return status;
+    const redisReply *meta = cw_redis_at(all, 0);
+    struct feed_id floor;
+    *begin_again =
+        !cw_str_is(cw_redis_text(cw_redis_at(meta, 0)), alerts->generation) ||
+        (read_feed_id(cw_redis_text(cw_redis_at(meta, 1)), &floor) && is_before(last, &floor));
+    for (size_t i = 0; i < count && !*begin_again; i++) {
+        (void)read_feed_id(cw_redis_text(cw_redis_at(entries->element[i], 0)), last);
+        print_entry(cw_redis_at(entries->element[i], 1), cw_redis_at(all, 1 + i));
+    }
+    freeReplyObject(all);
+    return CW_REDIS_OK;
+}
+
+static enum cw_redis_status follow(struct alerts *alerts, struct feed_id *last, bool *begin_again)
+{
+    redisReply *streams = NULL;
+    cw_redis_begin(&alerts->redis, "XREAD");
+    arg(alerts, "BLOCK");
+    cw_redis_argf(&alerts->redis, "%d", TAIL_BLOCK_MS);
+    arg(alerts, "COUNT");
+    cw_redis_argf(&alerts->redis, "%d", PIPELINE);
+    arg(alerts, "STREAMS");
+    cw_redis_argf(&alerts->redis, "%s%s:feed", alerts->prefix, alerts->generation);
+    cw_redis_argf(&alerts->redis, "%" PRIu64 "-%" PRIu64, last->tick, last->row);
+    enum cw_redis_status status = cw_redis_ask(&alerts->redis, &streams);
+    if (status == CW_REDIS_OK)
+        status = tell_entries(alerts, cw_redis_at(cw_redis_at(streams, 0), 1), last, begin_again);
+    freeReplyObject(streams);
+    return status;
+}
+
+/* A server that is away, or that is being filled, is waited for. */
+static int tail_again(struct alerts *alerts)
+{
+    const struct timespec wait = { .tv_nsec = TAIL_WAIT_MS * 1000000L };
+    cw_warn("%s. Trying again until it answers", alerts->redis.error);
+    while (cw_stop == 0) {
+        (void)nanosleep(&wait, NULL);
+        enum cw_redis_status status = cw_redis_connect(&alerts->redis);
+        if (status == CW_REDIS_REFUSED)
+            return failed(alerts);
+        if (status == CW_REDIS_OK) {
+            cw_info("%s answers again", alerts->redis.url.shown);
+            return CW_EXIT_OK;
+        }
+    }
     return CW_EXIT_OK;
 }
 
 static int tail(struct alerts *alerts)
 {
-    char last[64];
-    int status = tail_from(alerts, last);
+    struct feed_id last;
+    bool begin_again = false;
+    int status = tail_from(alerts, &last);
     cw_catch_signals();
-    if (status == CW_EXIT_OK)
-        cw_info("following %s from feed entry %s", alerts->redis.url.shown, last);
     while (status == CW_EXIT_OK && cw_stop == 0) {
-        redisReply *streams = NULL;
-        cw_redis_begin(&alerts->redis, "XREAD");
-        arg(alerts, "BLOCK");
-        cw_redis_argf(&alerts->redis, "%d", TAIL_BLOCK_MS);
-        arg(alerts, "COUNT");
-        cw_redis_argf(&alerts->redis, "%d", PIPELINE);
-        arg(alerts, "STREAMS");
-        cw_redis_argf(&alerts->redis, "%s1:feed", alerts->prefix);
-        arg(alerts, last);
-        if (cw_redis_ask(&alerts->redis, &streams) != CW_REDIS_OK)
+        enum cw_redis_status answer = CW_REDIS_OK;
+        if (begin_again) {
+            if (!has_meta(alerts, &answer)) {
+                if (answer == CW_REDIS_OK) {
+                    const struct timespec wait = { .tv_nsec = TAIL_WAIT_MS * 1000000L };
+                    (void)nanosleep(&wait, NULL); /* it is being filled */
+                }
+            } else {
+                cw_info("what came in between is not told: see alerts list");
+                status = tail_from(alerts, &last);
+                begin_again = false;
+            }
+        } else {
+            answer = follow(alerts, &last, &begin_again);
+        }
+        if (answer == CW_REDIS_REFUSED)
             return failed(alerts);
-        const redisReply *entries = cw_redis_at(cw_redis_at(streams, 0), 1);
-        if (entries != NULL)
-            status = print_entries(alerts, entries, last);
-        freeReplyObject(streams);
+        if (answer != CW_REDIS_OK)
+            status = tail_again(alerts);
+        else if (status == CW_EXIT_OK)
+            status = finished();
     }
     return status;
 }
@@ -358,7 +579,7 @@ static bool read_lines(struct alerts *alerts, const redisReply *ids, struct line
     for (size_t from = 0; from < ids->elements; from += PIPELINE) {
         size_t to = from + PIPELINE < ids->elements ? from + PIPELINE : ids->elements;
         for (size_t i = from; i < to; i++) {
-            begin(alerts, "HGET", "1:alert:", cw_redis_text(ids->element[i]));
+            begin_of(alerts, "HGET", "alert:", cw_redis_text(ids->element[i]));
             arg(alerts, "json");
             cw_redis_end(&alerts->redis);
         }
@@ -374,7 +595,8 @@ static bool read_lines(struct alerts *alerts, const redisReply *ids, struct line
     return true;
 }
 
-/* "tick row tick_open" as one text. False: not readable. */
+/* Generation, tick and row as one text; *open: more of the tick is to come, or readers have another
+ * generation by now. False: not readable. */
 static bool read_position(struct alerts *alerts, char out[80], bool *open)
 {
     redisReply *meta = NULL;
@@ -382,10 +604,13 @@ static bool read_position(struct alerts *alerts, char out[80], bool *open)
     arg(alerts, "tick");
     arg(alerts, "row");
     arg(alerts, "tick_open");
+    arg(alerts, "generation");
     if (cw_redis_ask(&alerts->redis, &meta) != CW_REDIS_OK)
         return false;
-    *open = cw_str_is(cw_redis_text(cw_redis_at(meta, 2)), "1");
-    snprintf(out, 80, "tick %.*s row %.*s", CW_STR_ARG(cw_redis_text(cw_redis_at(meta, 0))),
+    *open = cw_str_is(cw_redis_text(cw_redis_at(meta, 2)), "1") ||
+            !cw_str_is(cw_redis_text(cw_redis_at(meta, 3)), alerts->generation);
+    snprintf(out, 80, "%.*s: tick %.*s row %.*s", CW_STR_ARG(cw_redis_text(cw_redis_at(meta, 3))),
+             CW_STR_ARG(cw_redis_text(cw_redis_at(meta, 0))),
              CW_STR_ARG(cw_redis_text(cw_redis_at(meta, 1))));
     freeReplyObject(meta);
     return true;
@@ -401,7 +626,7 @@ static bool read_view(struct alerts *alerts, struct lines *lines, bool *whole)
     redisReply *ids = NULL;
     if (!read_position(alerts, before, &open_before))
         return false;
-    begin(alerts, "ZRANGE", "1:open", cw_cstr(""));
+    begin_of(alerts, "ZRANGE", "open", cw_cstr(""));
     arg(alerts, "0");
     arg(alerts, "-1");
     bool read = cw_redis_ask(&alerts->redis, &ids) == CW_REDIS_OK &&
@@ -419,8 +644,11 @@ static int export(struct alerts *alerts)
     }
     struct lines lines = { 0 };
     bool whole = false;
-    for (int i = 0; i < EXPORT_TRIES && !whole; i++) {
+    for (int i = 0; i < TRIES && !whole; i++) {
         free_lines(&lines);
+        int status = find_generation(alerts);
+        if (status != CW_EXIT_OK)
+            return status;
         if (!read_view(alerts, &lines, &whole)) {
             free_lines(&lines);
             return failed(alerts);
@@ -434,7 +662,7 @@ static int export(struct alerts *alerts)
     } else {
         cw_error("%s: the chain wrote while the alerts were read, %d times: an export now would "
                  "mix two views. Ask again when it rests",
-                 alerts->redis.url.shown, EXPORT_TRIES);
+                 alerts->redis.url.shown, TRIES);
     }
     free_lines(&lines);
     return whole ? finished() : CW_EXIT_FAILED;
@@ -455,6 +683,9 @@ static int order_of_counters(const void *a, const void *b)
 static int counters(struct alerts *alerts)
 {
     redisReply *hash = NULL;
+    int status = find_generation(alerts);
+    if (status != CW_EXIT_OK)
+        return status;
     begin(alerts, "HGETALL", "counters", cw_cstr(""));
     if (cw_redis_ask(&alerts->redis, &hash) != CW_REDIS_OK)
         return failed(alerts);
@@ -505,8 +736,9 @@ static int connect_and_run(struct alerts *alerts, const struct verb *verb, const
                            const char *deployment)
 {
     char error[256];
-    if (!cw_redis_prefix(deployment, alerts->prefix)) {
-        cw_error("--deployment: expected 1 to 64 letters, digits, dots, dashes or underscores");
+    if (!cw_redis_prefix(deployment, alerts->audience, alerts->prefix)) {
+        cw_error("expected 1 to 64 letters, digits, dots, dashes or underscores as --deployment, "
+                 "and 1 to 32 small letters, digits or dashes as --audience");
         return CW_EXIT_USAGE;
     }
     if (!cw_redis_url_parse(url, &alerts->redis.url, error, sizeof(error))) {
@@ -521,7 +753,7 @@ static int connect_and_run(struct alerts *alerts, const struct verb *verb, const
 
 static int run(int argc, char **argv)
 {
-    struct alerts alerts = { .limit = 20 };
+    struct alerts alerts = { .limit = 20, .audience = "all" };
     struct cw_text_list rest = { 0 };
     const char *url = NULL;
     const char *deployment = NULL;
@@ -529,6 +761,8 @@ static int run(int argc, char **argv)
         { "redis", CW_OPT_TEXT, &url, true,
           "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH" },
         { "deployment", CW_OPT_TEXT, &deployment, false, "D of the keys cw:{D}:… (crosswatch)" },
+        { "audience", CW_OPT_TEXT, &alerts.audience, false,
+          "whose copy to read (all: what everybody may see)" },
         { "limit", CW_OPT_COUNT, &alerts.limit, false,
           "list: how many, the most urgent first (20)" },
         { "canonical", CW_OPT_FLAG, &alerts.canonical, false,
@@ -553,8 +787,8 @@ static int run(int argc, char **argv)
 
 const struct cw_command cw_cmd_alerts = {
     .name = "alerts",
-    .usage = "list|show ID|tail|export --canonical|counters --redis URL [--deployment D] "
-             "[--limit N]",
+    .usage = "list|show ID|tail|export --canonical|counters --redis URL [--audience NAME] "
+             "[--deployment D] [--limit N]",
     .summary = "the alerts in Redis, for people",
     .run = run,
 };

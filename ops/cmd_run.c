@@ -4,8 +4,9 @@
  *
  * What stands behind the log lives and dies as one: when a process of it ends, its neighbours see
  * the end of their input without `end`, or a broken pipe, and end too. Then ingest is asked to
- * stop. When ingest dies, dedup is asked to send what the log holds and to end. The log has
- * everything, so the same command goes on where this one stopped.
+ * stop; but where the sink says that its Redis went back, ingest goes on and they start again. When
+ * ingest dies, dedup is asked to send what the log holds and to end. The log has everything, so the
+ * same command goes on where this one stopped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,11 +40,19 @@ struct run {
     const char *rules;
     const char *deployment;
     const char *dead_letters;
+    struct cw_text_list audiences;
     uint64_t batch;
+    bool rebuild;
+    bool live; /* a source never ends: alerts get a time to live */
     bool fused;
     bool progress;
     char rule_set[CW_ID_HEX];
+    char seen[48];      /* generation and tick that an earlier sink wrote; empty: none known */
     pid_t pids[STAGES]; /* 0: ended */
+    bool again;         /* the chain behind the log is to be started again */
+    bool stopping;      /* asked to, or ingest failed: it is not */
+    bool chain_settled; /* nothing stands behind the log any more */
+    int chain_worst;    /* how it ended */
 };
 
 /* --- arguments of a stage --- */
@@ -92,6 +101,14 @@ static void stage_words(const struct run *run, int stage, struct words *words)
         add_option(words, "--redis", run->redis);
         add_option(words, "--deployment", run->deployment);
         add_option(words, "--rule-set", run->rule_set);
+        for (size_t i = 0; i < run->audiences.count; i++)
+            add_option(words, "--audience", run->audiences.items[i]);
+        if (run->rebuild)
+            add(words, "--rebuild");
+        if (run->live)
+            add(words, "--live");
+        if (run->seen[0] != '\0')
+            add_option(words, "--seen", run->seen);
     }
     snprintf(text, sizeof(text), "%s/run/%s.counters", run->log, stage_names[stage]);
     add_option(words, "--counters", text);
@@ -133,29 +150,6 @@ static bool has_ingest(const struct run *run)
     return run->args.sources.count != 0;
 }
 
-/* The joints are made close-on-exec; each child has only its own two, under 0 and 1. */
-static bool start_all(struct run *run)
-{
-    int joints[STAGES][2];
-    bool ok = true;
-    for (int i = DEDUP; i < SINK; i++) {
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, joints[i]) != 0) {
-            cw_error("cannot join the stages: %s", strerror(errno));
-            return false;
-        }
-    }
-    ok = start(run, DEDUP, -1, joints[DEDUP][0]);
-    for (int i = LINK; ok && i <= SINK; i++)
-        ok = start(run, i, joints[i - 1][1], i < SINK ? joints[i][0] : -1);
-    for (int i = DEDUP; i < SINK; i++) {
-        close(joints[i][0]);
-        close(joints[i][1]);
-    }
-    return ok && (!has_ingest(run) || start(run, INGEST, -1, -1));
-}
-
-/* --- watching --- */
-
 static int64_t counter(const struct run *run, int stage, const char *name)
 {
     char path[4096];
@@ -169,6 +163,47 @@ static int64_t counter(const struct run *run, int stage, const char *name)
     }
     return 0;
 }
+
+/* What the sink before wrote to this Redis, by its page of counters: one behind it has gone back.
+ */
+static void note_seen(struct run *run)
+{
+    if (counter(run, SINK, "sink.target") != cw_redis_target(run->redis, run->deployment))
+        return;
+    int64_t generation = counter(run, SINK, "sink.generation");
+    int64_t tick = counter(run, SINK, "sink.tick");
+    if (generation > 0)
+        snprintf(run->seen, sizeof(run->seen), "%lld:%lld", (long long)generation, (long long)tick);
+}
+
+/* The joints are made close-on-exec; each child has only its own two, under 0 and 1. */
+static bool start_chain(struct run *run)
+{
+    int joints[STAGES][2];
+    bool ok = true;
+    note_seen(run);
+    for (int i = DEDUP; i < SINK; i++) {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, joints[i]) != 0) {
+            cw_error("cannot join the stages: %s", strerror(errno));
+            return false;
+        }
+    }
+    ok = start(run, DEDUP, -1, joints[DEDUP][0]);
+    for (int i = LINK; ok && i <= SINK; i++)
+        ok = start(run, i, joints[i - 1][1], i < SINK ? joints[i][0] : -1);
+    for (int i = DEDUP; i < SINK; i++) {
+        close(joints[i][0]);
+        close(joints[i][1]);
+    }
+    return ok;
+}
+
+static bool start_all(struct run *run)
+{
+    return start_chain(run) && (!has_ingest(run) || start(run, INGEST, -1, -1));
+}
+
+/* --- watching --- */
 
 static void show_progress(const struct run *run)
 {
@@ -196,6 +231,17 @@ static void ask_first(const struct run *run)
     ask_to_stop(run, has_ingest(run) ? INGEST : DEDUP);
 }
 
+static bool any_left(const struct run *run, int from)
+{
+    for (int stage = from; stage < STAGES; stage++) {
+        if (run->pids[stage] != 0)
+            return true;
+    }
+    return false;
+}
+
+/* A Redis that went back is filled again from the log: ingest goes on, what stands behind the log
+ * begins anew. What its other stages ended with is how a broken chain ends, and no failure. */
 static void note_end(struct run *run, pid_t pid, int wait_status, int *worst)
 {
     int stage = 0;
@@ -205,24 +251,44 @@ static void note_end(struct run *run, pid_t pid, int wait_status, int *worst)
         return;
     run->pids[stage] = 0;
     int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-    if (status > *worst)
+    bool again = stage == SINK && status == CW_EXIT_AGAIN && !run->stopping;
+    run->again |= again;
+    if (stage >= DEDUP && status != CW_EXIT_OK && !again && status > run->chain_worst)
+        run->chain_worst = status;
+    if (stage == INGEST && status > *worst)
         *worst = status;
-    if (status == CW_EXIT_OK)
-        return;
-    cw_warn("%s (pid %d) ended with status %d", stage_names[stage], (int)pid, status);
-    if (stage == INGEST)
+    if (status != CW_EXIT_OK)
+        cw_warn("%s (pid %d) ended with status %d", stage_names[stage], (int)pid, status);
+    if (stage == INGEST && status != CW_EXIT_OK) {
+        run->stopping = true;
         ask_to_stop(run, DEDUP);
-    else
-        ask_to_stop(run, INGEST);
+    }
 }
 
-static bool any_left(const struct run *run)
+/* Once all that stands behind the log has ended: again, or that was it. */
+static void settle_chain(struct run *run, int *worst)
 {
-    for (int stage = 0; stage < STAGES; stage++) {
-        if (run->pids[stage] != 0)
-            return true;
+    if (any_left(run, DEDUP) || run->chain_settled)
+        return;
+    bool again = run->again && !run->stopping;
+    run->again = false;
+    if (again) {
+        cw_info("the chain behind the log starts again");
+        run->chain_worst = CW_EXIT_OK;
+        run->rebuild = false;
+        if (start_chain(run))
+            return;
+        run->chain_worst = CW_EXIT_FAILED;
+        run->stopping = true;
+        ask_to_stop(run, DEDUP);
     }
-    return false;
+    run->chain_settled = !any_left(run, DEDUP);
+    if (run->chain_worst > *worst)
+        *worst = run->chain_worst;
+    if (run->chain_worst != CW_EXIT_OK) {
+        run->stopping = true;
+        ask_to_stop(run, INGEST);
+    }
 }
 
 static int watch(struct run *run)
@@ -230,6 +296,7 @@ static int watch(struct run *run)
     enum { PROGRESS_MS = 300 };
     int worst = CW_EXIT_OK;
     bool forwarded = cw_stop != 0; /* told to stop before anybody could be asked */
+    run->stopping |= forwarded;
     if (forwarded)
         ask_first(run);
     sigset_t child;
@@ -237,11 +304,12 @@ static int watch(struct run *run)
     sigaddset(&child, SIGCHLD);
     sigaddset(&child, SIGTERM);
     sigaddset(&child, SIGINT);
-    while (any_left(run)) {
+    while (any_left(run, INGEST)) {
         int wait_status;
         pid_t pid = waitpid(-1, &wait_status, WNOHANG);
         if (pid > 0) {
             note_end(run, pid, wait_status, &worst);
+            settle_chain(run, &worst);
             continue;
         }
         const struct timespec timeout = { 0, PROGRESS_MS * 1000000L };
@@ -253,6 +321,7 @@ static int watch(struct run *run)
                     kill(run->pids[stage], SIGKILL);
             }
             forwarded = true;
+            run->stopping = true;
             ask_first(run);
         }
         if (run->progress)
@@ -276,6 +345,7 @@ static int run_processes(struct run *run)
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     if (!start_all(run)) {
+        run->stopping = true;
         ask_to_stop(run, DEDUP);
         (void)watch(run);
         return CW_EXIT_FAILED;
@@ -291,6 +361,23 @@ static int run_processes(struct run *run)
     return watch(run);
 }
 
+/* One life of what stands behind the log, in this process. What its sink wrote is noted for the
+ * next. */
+static int run_fused_chain(const struct run *run, struct cw_log *log, const struct cw_rules *rules,
+                           const struct cw_secret *secret, struct cw_redis_sink *sink,
+                           struct cw_ingest *ingest, struct cw_redis_settings *redis)
+{
+    struct cw_fused *fused = cw_fused_new(
+        secret, log, rules, (struct cw_chain_link){ &cw_redis_stage, sink }, run->batch);
+    int status = cw_fused_run(fused, ingest, &cw_stop);
+    const struct cw_totals *totals = cw_redis_sink_totals(sink);
+    redis->seen_generation = (uint64_t)cw_total_get(totals, "sink.generation");
+    redis->seen_tick = (uint64_t)cw_total_get(totals, "sink.tick");
+    redis->rebuild = false;
+    cw_fused_free(fused);
+    return status;
+}
+
 static int run_fused(struct run *run, struct cw_log *log, const struct cw_rules *rules,
                      const struct cw_secret *secret)
 {
@@ -304,21 +391,30 @@ static int run_fused(struct run *run, struct cw_log *log, const struct cw_rules 
     };
     if (!cw_ingest_args_read(&run->args, &settings))
         return CW_EXIT_USAGE;
-    int status = CW_EXIT_FAILED;
     struct cw_redis_settings redis = { .url = run->redis,
                                        .deployment = run->deployment,
+                                       .audiences = run->audiences.items,
+                                       .audience_count = run->audiences.count,
+                                       .rebuild = run->rebuild,
+                                       .live = run->live,
                                        .stop = &cw_stop };
     redis.rule_set = cw_rules_hash(rules, secret);
+    int status = CW_EXIT_FAILED;
     struct cw_redis_sink *sink = cw_redis_sink_new(&redis, log, &status);
     if (sink == NULL)
         return status;
     struct cw_sources *sources = cw_ingest_args_open(&run->args);
     struct cw_ingest *ingest =
         sources != NULL ? cw_ingest_new(secret, log, sources, &settings) : NULL;
-    struct cw_fused *fused = cw_fused_new(
-        secret, log, rules, (struct cw_chain_link){ &cw_redis_stage, sink }, run->batch);
-    status = ingest != NULL ? cw_fused_run(fused, ingest, &cw_stop) : CW_EXIT_FAILED;
-    cw_fused_free(fused);
+    status = CW_EXIT_FAILED;
+    while (ingest != NULL && sink != NULL) {
+        status = run_fused_chain(run, log, rules, secret, sink, ingest, &redis);
+        if (status != CW_EXIT_AGAIN || cw_stop != 0)
+            break;
+        cw_info("the chain behind the log starts again");
+        cw_redis_stage.free(sink);
+        sink = cw_redis_sink_new(&redis, log, &status);
+    }
     cw_ingest_free(ingest);
     cw_sources_free(sources);
     cw_redis_stage.free(sink);
@@ -385,6 +481,17 @@ static int prepared(struct run *run)
     return status;
 }
 
+/* A topic that is not read to an offset only never ends. */
+static bool any_live(const struct cw_text_list *sources)
+{
+    for (size_t i = 0; i < sources->count; i++) {
+        if (strncmp(sources->items[i], "kafka://", 8) == 0 &&
+            strstr(sources->items[i], "end=offsets") == NULL)
+            return true;
+    }
+    return false;
+}
+
 static int run_command(int argc, char **argv)
 {
     struct run run = { .batch = CW_BATCH_DEFAULT, .args = { .tick = 4096 } };
@@ -399,6 +506,10 @@ static int run_command(int argc, char **argv)
         { "rules", CW_OPT_TEXT, &run.rules, true, "rule file, or directory of rule files" },
         { "fused", CW_OPT_FLAG, &run.fused, false, "all stages in one process" },
         { "deployment", CW_OPT_TEXT, &run.deployment, false, "prefix of the keys (crosswatch)" },
+        { "audience", CW_OPT_LIST, &run.audiences, false,
+          "a copy in Redis of what this audience may see, beside that of all; repeatable" },
+        { "rebuild", CW_OPT_FLAG, &run.rebuild, false,
+          "fill Redis again under a new generation, whatever stands there" },
         { "retention", CW_OPT_TEXT, &run.args.retention, false,
           "DATE, or \"events\"; by default the calendar if a source is live" },
         { "rates", CW_OPT_TEXT, &run.args.rates_path, false, CW_RATES_HELP },
@@ -417,8 +528,10 @@ static int run_command(int argc, char **argv)
         return CW_EXIT_USAGE;
     }
     run.progress = run.progress || isatty(STDERR_FILENO);
+    run.live = any_live(&run.args.sources);
     status = prepared(&run);
     cw_ingest_args_done(&run.args);
+    free(run.audiences.items);
     return status;
 }
 

@@ -14,6 +14,7 @@ enum { NAMED_MAX = 4 };
 struct cw_formatter {
     struct cw_log *log;
     struct cw_arena *arena; /* of one row */
+    struct cw_buf line;     /* of one sentence */
 };
 
 /* One piece of shown evidence, read back from the log. */
@@ -22,7 +23,7 @@ struct piece {
     const struct cw_frame *frame;
     struct cw_event event;
     const struct cw_part *part; /* the part that leads to the key; NULL: the event has none */
-    size_t group;               /* least piece that it is linked with directly */
+    size_t group;               /* on the way to the least piece that it is linked with */
 };
 
 /* A valid identifier of a piece's part. */
@@ -44,6 +45,7 @@ void cw_formatter_free(struct cw_formatter *formatter)
     if (formatter == NULL)
         return;
     cw_arena_free(formatter->arena);
+    cw_buf_done(&formatter->line);
     free(formatter);
 }
 
@@ -63,17 +65,26 @@ static bool read_piece(struct cw_formatter *formatter, const struct cw_row_evide
     return true;
 }
 
+/* Two texts with a character between them. */
+static cw_str joined(cw_str before, char between, cw_str behind, struct cw_arena *arena)
+{
+    char *text = cw_arena_alloc(arena, before.len + 1 + behind.len);
+    if (before.len != 0)
+        memcpy(text, before.ptr, before.len);
+    text[before.len] = between;
+    if (behind.len != 0)
+        memcpy(text + before.len + 1, behind.ptr, behind.len);
+    return (cw_str){ text, before.len + 1 + behind.len };
+}
+
 static cw_str text_form(const struct cw_identifier *id, struct cw_arena *arena)
 {
-    if (id->issuer.len == 0)
-        return id->value;
-    return cw_arena_printf(arena, "%.*s:%.*s", CW_STR_ARG(id->issuer), CW_STR_ARG(id->value));
+    return id->issuer.len == 0 ? id->value : joined(id->issuer, ':', id->value, arena);
 }
 
 static cw_str event_name(const struct piece *piece, struct cw_arena *arena)
 {
-    return cw_arena_printf(arena, "%.*s/%.*s", CW_STR_ARG(piece->event.owner),
-                           CW_STR_ARG(piece->event.event_id));
+    return joined(piece->event.owner, '/', piece->event.event_id, arena);
 }
 
 /* --- why: sentences made of content only --- */
@@ -237,54 +248,77 @@ static bool joins(const struct cw_key *key)
     return (key->flags & CW_KEY_RECORD) != 0 || (key->flags & valid) == valid;
 }
 
-/* Whether a part of each states the same record, or shows the same one-of-a-kind identifier: what
- * link joins cores by. */
-static bool linked_directly(const struct piece *a, const struct piece *b)
+/* A key of a piece's part that link joins cores by: its record, or a one-of-a-kind identifier. */
+struct join {
+    struct cw_id key;
+    size_t piece;
+};
+
+static int order_of_joins(const void *a, const void *b)
 {
-    const struct cw_key *left = cw_frame_keys(a->frame);
-    const struct cw_key *right = cw_frame_keys(b->frame);
-    for (size_t i = 0; i < a->frame->key_count; i++) {
-        if (left[i].part != a->evidence->part || !joins(&left[i]))
-            continue;
-        for (size_t j = 0; j < b->frame->key_count; j++) {
-            if (right[j].part == b->evidence->part && joins(&right[j]) &&
-                cw_id_eq(left[i].key, right[j].key))
-                return true;
-        }
-    }
-    return false;
+    const struct join *left = a;
+    const struct join *right = b;
+    int order = cw_id_cmp(left->key, right->key);
+    return order != 0 ? order : (left->piece > right->piece) - (left->piece < right->piece);
 }
 
-/* Whether the shown evidence alone does not show why it is one entity. Groups take the least
- * number: a few dozen pieces, so the plain fixed point will do. */
-static bool linked_by_others(struct piece *pieces, size_t count)
+static size_t collect_joins(const struct piece *pieces, size_t count, struct cw_arena *arena,
+                            struct join **out)
 {
+    size_t total = 0;
     for (size_t i = 0; i < count; i++)
-        pieces[i].group = i;
+        total += pieces[i].frame->key_count;
+    struct join *joins_of = cw_arena_alloc(arena, total * sizeof(*joins_of));
+    size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            size_t from = pieces[i].group > pieces[j].group ? pieces[i].group : pieces[j].group;
-            size_t to = pieces[i].group > pieces[j].group ? pieces[j].group : pieces[i].group;
-            if (from == to || !linked_directly(&pieces[i], &pieces[j]))
-                continue;
-            for (size_t k = 0; k <= i; k++) {
-                if (pieces[k].group == from)
-                    pieces[k].group = to;
-            }
+        const struct cw_key *keys = cw_frame_keys(pieces[i].frame);
+        for (size_t j = 0; j < pieces[i].frame->key_count; j++) {
+            if (keys[j].part == pieces[i].evidence->part && joins(&keys[j]))
+                joins_of[n++] = (struct join){ keys[j].key, i };
         }
     }
-    for (size_t i = 1; i < count; i++) {
-        if (pieces[i].group != 0)
-            return true;
+    if (n > 1)
+        qsort(joins_of, n, sizeof(*joins_of), order_of_joins);
+    *out = joins_of;
+    return n;
+}
+
+/* The least piece of a group; halves the way there for the next who asks. */
+static size_t group_of(struct piece *pieces, size_t piece)
+{
+    while (pieces[piece].group != piece) {
+        pieces[piece].group = pieces[pieces[piece].group].group;
+        piece = pieces[piece].group;
     }
-    return false;
+    return piece;
+}
+
+/* Whether the shown evidence alone does not show why it is one entity. */
+static bool linked_by_others(struct piece *pieces, size_t count, struct cw_arena *arena)
+{
+    struct join *joins_of = NULL;
+    size_t n = collect_joins(pieces, count, arena, &joins_of);
+    size_t groups = count;
+    for (size_t i = 0; i < count; i++)
+        pieces[i].group = i;
+    for (size_t i = 1; i < n; i++) {
+        if (!cw_id_eq(joins_of[i].key, joins_of[i - 1].key))
+            continue;
+        size_t a = group_of(pieces, joins_of[i - 1].piece);
+        size_t b = group_of(pieces, joins_of[i].piece);
+        if (a == b)
+            continue;
+        pieces[a > b ? a : b].group = a > b ? b : a;
+        groups--;
+    }
+    return groups > 1;
 }
 
 static void why_entity(const struct cw_row *row, struct piece *pieces, struct cw_json *json,
                        struct cw_buf *line, struct cw_arena *arena)
 {
     why_shared(pieces, row->shown_count, json, line, arena);
-    if (!linked_by_others(pieces, row->shown_count))
+    if (!linked_by_others(pieces, row->shown_count, arena))
         return;
     for (size_t i = 0; i < row->key_count; i++) {
         if (row->keys[i].is_entity == 0)
@@ -297,29 +331,35 @@ static void why_entity(const struct cw_row *row, struct piece *pieces, struct cw
 }
 
 static void put_why(const struct cw_row *row, struct piece *pieces, struct cw_json *json,
-                    struct cw_arena *arena)
+                    struct cw_buf *line, struct cw_arena *arena)
 {
-    struct cw_buf line = { 0 };
     bool entity = false;
     cw_json_key(json, "why");
     cw_json_open(json, '[');
-    why_question(row, json, &line);
+    why_question(row, json, line);
     for (size_t i = 0; i < row->shown_count; i++) {
         if (pieces[i].evidence->is_rule != 0)
-            why_standing(&pieces[i], json, &line, arena);
+            why_standing(&pieces[i], json, line, arena);
     }
     for (size_t i = 0; i < row->key_count; i++) {
         entity |= row->keys[i].is_entity != 0;
         if (row->keys[i].is_entity == 0 && !is_notice_key(&row->keys[i], pieces, row->shown_count))
-            why_raw_key(&row->keys[i], pieces, row->shown_count, json, &line, arena);
+            why_raw_key(&row->keys[i], pieces, row->shown_count, json, line, arena);
     }
     if (entity)
-        why_entity(row, pieces, json, &line, arena);
+        why_entity(row, pieces, json, line, arena);
     cw_json_close(json, ']');
-    cw_buf_done(&line);
 }
 
 /* --- the line; keys in byte order, which a test holds to --- */
+
+/* A key as it stands in the line: there is one object for each piece of evidence, so what is known
+ * of it is not looked at again. */
+static void put_known_key(struct cw_json *json, const char *text)
+{
+    cw_buf_cstr(json->buf, text);
+    json->comma = false;
+}
 
 static void put_evidence(const struct cw_row *row, const struct piece *pieces, struct cw_json *json)
 {
@@ -328,23 +368,109 @@ static void put_evidence(const struct cw_row *row, const struct piece *pieces, s
     for (size_t i = 0; i < row->shown_count; i++) {
         const struct piece *piece = &pieces[i];
         cw_json_open(json, '{');
-        cw_json_kstr(json, "event_id", piece->event.event_id);
-        cw_json_kstr(json, "owner", piece->event.owner);
-        cw_json_key(json, "role");
+        put_known_key(json, "\"event_id\":");
+        cw_json_str(json, piece->event.event_id);
+        put_known_key(json, ",\"owner\":");
+        cw_json_str(json, piece->event.owner);
+        put_known_key(json, ",\"role\":");
         if (piece->part != NULL)
             cw_json_str(json, piece->part->role);
         else
             cw_json_null(json);
-        cw_json_ktime(json, "time", piece->evidence->time_lo);
-        cw_json_kstr(json, "type", piece->event.event_type);
+        put_known_key(json, ",\"time\":");
+        cw_json_time(json, piece->evidence->time_lo);
+        put_known_key(json, ",\"type\":");
+        cw_json_str(json, piece->event.event_type);
         cw_json_close(json, '}');
     }
     cw_json_close(json, ']');
     cw_json_kint(json, "evidence_count", row->evidence_count);
 }
 
+static void put_texts(struct cw_json *json, const char *name, const cw_str *texts, size_t count)
+{
+    cw_json_key(json, name);
+    cw_json_open(json, '[');
+    for (size_t i = 0; i < count; i++)
+        cw_json_str(json, texts[i]);
+    cw_json_close(json, ']');
+}
+
+static void put_cross_border(const struct cw_row *row, struct cw_json *json)
+{
+    static const char *const limbs[] = { "", "3(2)(a)", "3(2)(d)" };
+    cw_json_key(json, "cross_border");
+    if (row->limb == CW_LIMB_NONE) {
+        cw_json_null(json);
+        return;
+    }
+    cw_json_open(json, '{');
+    put_texts(json, "countries", row->countries, row->country_count);
+    cw_json_kcstr(json, "limb", limbs[row->limb]);
+    cw_json_close(json, '}');
+}
+
+static void put_optional_text(struct cw_json *json, const char *name, cw_str text)
+{
+    cw_json_key(json, name);
+    if (text.len != 0)
+        cw_json_str(json, text);
+    else
+        cw_json_null(json);
+}
+
+static void put_optional_id(struct cw_json *json, const char *name, struct cw_id id)
+{
+    cw_json_key(json, name);
+    if (!cw_id_is_zero(id))
+        cw_json_id(json, id);
+    else
+        cw_json_null(json);
+}
+
+static void put_expires(const struct cw_row *row, struct cw_json *json)
+{
+    cw_json_key(json, "expires");
+    if (row->expires == CW_TIME_MAX)
+        cw_json_null(json);
+    else
+        cw_json_time(json, row->expires);
+}
+
+/* "NAME=HASH NAME=HASH", sorted, becomes an object. A hash holds no '=', a name may. */
+static void put_lists(const struct cw_row *row, struct cw_json *json, struct cw_arena *arena)
+{
+    cw_json_key(json, "lists");
+    cw_json_open(json, '{');
+    for (size_t at = 0; at < row->lists.len;) {
+        const char *word = row->lists.ptr + at;
+        const char *end = memchr(word, ' ', row->lists.len - at);
+        size_t len = end != NULL ? (size_t)(end - word) : row->lists.len - at;
+        at += len + 1;
+        const char *equals = memrchr(word, '=', len);
+        if (equals == NULL)
+            continue;
+        size_t name_len = (size_t)(equals - word);
+        cw_json_kstr(json, cw_arena_copy(arena, word, name_len).ptr,
+                     (cw_str){ equals + 1, len - name_len - 1 });
+    }
+    cw_json_close(json, '}');
+}
+
+/* The restriction's canonical text is JSON with sorted keys already. */
+static void put_restriction(const struct cw_row *row, struct cw_json *json)
+{
+    cw_json_key(json, "restriction");
+    if (row->restriction.len == 0) {
+        cw_json_null(json);
+        return;
+    }
+    cw_buf_str(json->buf, row->restriction);
+    json->comma = true;
+}
+
 static void put_row(const struct cw_row *row, struct piece *pieces, struct cw_json *json,
-                    struct cw_arena *arena)
+                    struct cw_buf *line, struct cw_arena *arena)
 {
     static const char *const matches[] = { "raw", "exact", "resolved" };
     cw_json_open(json, '{');
@@ -352,9 +478,13 @@ static void put_row(const struct cw_row *row, struct piece *pieces, struct cw_js
     cw_json_kint(json, "cell", row->cell);
     cw_json_kcstr(json, "completeness", "exact");
     cw_json_kbool(json, "continues", row->continues);
+    put_cross_border(row, json);
+    put_optional_text(json, "document", row->document);
     put_evidence(row, pieces, json);
+    put_expires(row, json);
     cw_json_ktime(json, "first", row->first);
     cw_json_kid(json, "id", row->alert);
+    put_optional_id(json, "judgement_hash", row->judgement_hash);
     cw_json_key(json, "key");
     cw_json_open(json, '[');
     for (size_t i = 0; i < row->key_count; i++)
@@ -362,15 +492,19 @@ static void put_row(const struct cw_row *row, struct piece *pieces, struct cw_js
     cw_json_close(json, ']');
     cw_json_ktime(json, "last", row->last);
     cw_json_kcstr(json, "level", cw_level_name(row->level));
+    put_lists(row, json, arena);
     cw_json_kcstr(json, "match", matches[row->match]);
+    put_restriction(row, json);
     cw_json_kstr(json, "rule", row->rule);
+    cw_json_kint(json, "rule_revision", row->revision);
+    put_optional_id(json, "state_hash", row->state_hash);
     cw_json_kstr(json, "title", row->title);
     cw_json_key(json, "value");
     cw_json_open(json, '[');
     for (size_t i = 0; i < row->value_count; i++)
         cw_json_int(json, row->values[i]);
     cw_json_close(json, ']');
-    put_why(row, pieces, json, arena);
+    put_why(row, pieces, json, line, arena);
     cw_json_close(json, '}');
 }
 
@@ -384,6 +518,6 @@ bool cw_format_row(struct cw_formatter *formatter, const struct cw_row *row, str
             return false;
     }
     struct cw_json json = cw_json(out);
-    put_row(row, pieces, &json, formatter->arena);
+    put_row(row, pieces, &json, &formatter->line, formatter->arena);
     return true;
 }

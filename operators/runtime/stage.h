@@ -35,7 +35,8 @@ enum cw_exit {
     CW_EXIT_USAGE = 2,   /* the command line */
     CW_EXIT_BROKEN = 3,  /* the input ended without the frame `end` */
     CW_EXIT_DAMAGED = 4, /* the log or a frame is damaged */
-    CW_EXIT_REFUSED = 5  /* the world is not as it must be: another log, another rule set */
+    CW_EXIT_REFUSED = 5, /* the world is not as it must be: another log, another rule set */
+    CW_EXIT_AGAIN = 6    /* start the chain behind the log again: what it wrote to has gone back */
 };
 
 struct cw_stage {

@@ -53,6 +53,15 @@ void cw_time_format(int64_t micros, char out[CW_TIME_TEXT])
     int minute = (int)(rest / CW_MINUTE % 60);
     int second = (int)(rest / CW_SECOND % 60);
     int fraction = (int)(rest % CW_SECOND);
+    if (year >= 0 && year <= 9999 && fraction == 0) { /* nearly all, and most of an alert's line */
+        const int parts[] = { (int)year / 100, (int)year % 100, month, day, hour, minute, second };
+        memcpy(out, "....-..-..T..:..:..Z", 21);
+        for (int i = 0, at = 0; i < 7; i++, at += i == 1 ? 2 : 3) {
+            out[at] = (char)('0' + parts[i] / 10);
+            out[at + 1] = (char)('0' + parts[i] % 10);
+        }
+        return;
+    }
     int n = snprintf(out, CW_TIME_TEXT, "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d", year, month, day,
                      hour, minute, second);
     if (fraction != 0)

@@ -361,44 +361,85 @@ static void a_run_on_a_finished_log_leaves_redis_as_it_is(void **state)
     redisFree(eye);
 }
 
-static void a_redis_of_another_log_is_refused(void **state)
+/* A chain for a deployment of the test's own: what is there first is of the shared log and rules.
+ */
+static void run_for(struct cw_test_room *room, const char *deployment, const char *log,
+                    const char *rules)
 {
-    struct cw_test_room *room = *state;
-    struct cw_test_process *run;
-    const char *before = export_alerts(room);
-    run_chain(room, CW_EXIT_REFUSED, cw_test_path(room, "another"), &run);
-    assert_true(says(run, "it holds the alerts of log"));
-    cw_test_same_files(room, before, export_alerts(room));
+    (void)cw_test_crosswatch(room, CW_EXIT_OK, "run", "--source", scenario, "--rules", rules,
+                             "--log", log, "--redis", redis.url, "--deployment", deployment, NULL);
 }
 
-static void a_redis_of_other_rules_is_refused(void **state)
+static const char *export_of(struct cw_test_room *room, const char *deployment)
+{
+    return cw_test_crosswatch(room, CW_EXIT_OK, "alerts", "export", "--canonical", "--redis",
+                              redis.url, "--deployment", deployment, NULL)
+        ->output;
+}
+
+static void expect_generation(const char *deployment, const char *expected)
+{
+    redisContext *eye = cw_test_redis_connect(&redis);
+    redisReply *reply = redisCommand(eye, "HGET cw:{%s}:a:all:meta generation", deployment);
+    assert_string_equal(reply->str, expected);
+    freeReplyObject(reply);
+    redisFree(eye);
+}
+
+static void a_redis_of_another_log_is_filled_again(void **state)
 {
     struct cw_test_room *room = *state;
-    struct cw_test_process *run = cw_test_crosswatch(
-        room, CW_EXIT_REFUSED, "run", "--source", scenario, "--rules",
-        RULES "/wanted_person_at_border.yaml", "--log", whole_log, "--redis", redis.url, NULL);
-    assert_true(says(run, "rule"));
+    run_for(room, "two", whole_log, RULES);
+    const char *before = export_of(room, "two");
+    expect_generation("two", "1");
+    run_for(room, "two", cw_test_path(room, "another"), RULES);
+    expect_generation("two", "2");
+    cw_test_same_files(room, before, export_of(room, "two"));
+}
+
+static void a_redis_of_other_rules_is_filled_again(void **state)
+{
+    struct cw_test_room *room = *state;
+    run_for(room, "three", whole_log, RULES);
+    run_for(room, "three", whole_log, RULES "/wanted_person_at_border.yaml");
+    expect_generation("three", "2");
+    run_for(room, "three", whole_log, RULES);
+    expect_generation("three", "3");
+    cw_test_same_files(room, export_alerts(room), export_of(room, "three"));
 }
 
 /* The rule set comes with the rows, so that a chain typed in a shell is held to it too. */
-static void a_chain_of_other_rules_typed_in_a_shell_is_refused(void **state)
+static void a_chain_of_other_rules_typed_in_a_shell_fills_it_again(void **state)
 {
     struct cw_test_room *room = *state;
-    const char *before = export_alerts(room);
-    const char *text = cw_test_read(room, RULES "/one_phone_several_persons.yaml", NULL);
-    const char *other = cw_test_path(room, "other.yaml");
+    run_for(room, "four", whole_log, RULES);
     struct cw_test_words words = { 0 };
-    cw_test_write(other, text, strlen(text));
     cw_test_add(&words, "bash", "-c",
                 cw_test_text(room,
-                             "'%s' dedup --log '%s' | '%s' link | '%s' detect --rules '%s' | '%s' "
-                             "sink --log '%s' --redis '%s'",
-                             CW_PROGRAM, whole_log, CW_PROGRAM, CW_PROGRAM, other, CW_PROGRAM,
-                             whole_log, redis.url),
+                             "set -o pipefail; '%s' dedup --log '%s' | '%s' link | "
+                             "'%s' detect --rules '%s' | '%s' sink --log '%s' --redis '%s' "
+                             "--deployment four",
+                             CW_PROGRAM, whole_log, CW_PROGRAM, CW_PROGRAM,
+                             RULES "/one_phone_several_persons.yaml", CW_PROGRAM, whole_log,
+                             redis.url),
                 NULL);
-    struct cw_test_process *chain = cw_test_run(room, CW_EXIT_REFUSED, &words, NULL);
-    assert_true(says(chain, "rule set"));
-    cw_test_same_files(room, before, export_alerts(room));
+    struct cw_test_process *chain = cw_test_run(room, CW_EXIT_OK, &words, NULL);
+    assert_true(says(chain, "another rule set"));
+    expect_generation("four", "2");
+}
+
+static void a_run_writes_a_copy_for_each_audience(void **state)
+{
+    struct cw_test_room *room = *state;
+    (void)cw_test_crosswatch(room, CW_EXIT_OK, "run", "--source", scenario, "--rules", RULES,
+                             "--log", whole_log, "--redis", redis.url, "--deployment", "five",
+                             "--audience", "dk", "--audience", "fr", NULL);
+    struct cw_test_process *alerts =
+        cw_test_crosswatch(room, CW_EXIT_OK, "alerts", "export", "--canonical", "--redis",
+                           redis.url, "--deployment", "five", "--audience", "dk", NULL);
+    cw_test_same_files(room, export_of(room, "five"), alerts->output);
+    (void)cw_test_crosswatch(room, CW_EXIT_FAILED, "alerts", "list", "--redis", redis.url,
+                             "--deployment", "five", "--audience", "se", NULL);
 }
 
 /* --- what an amendment changes, a row shows --- */
@@ -506,9 +547,10 @@ int main(void)
         TEST(dead_letters_are_listed_and_shown),
         TEST(rules_check_names_the_place_of_a_mistake),
         TEST(a_run_on_a_finished_log_leaves_redis_as_it_is),
-        TEST(a_redis_of_another_log_is_refused),
-        TEST(a_redis_of_other_rules_is_refused),
-        TEST(a_chain_of_other_rules_typed_in_a_shell_is_refused),
+        TEST(a_redis_of_another_log_is_filled_again),
+        TEST(a_redis_of_other_rules_is_filled_again),
+        TEST(a_chain_of_other_rules_typed_in_a_shell_fills_it_again),
+        TEST(a_run_writes_a_copy_for_each_audience),
         TEST(a_row_shows_its_evidence_as_it_was_amended_in_any_order),
         TEST(a_line_that_never_ends_keeps_nobody_from_stopping),
         TEST(the_public_lists_find_the_three_customers_on_them),

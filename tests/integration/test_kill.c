@@ -129,8 +129,8 @@ static void start_run(struct chain *chain, const char *option)
 {
     struct cw_test_words words = { { NULL }, 0 };
     cw_test_add(&words, CW_PROGRAM, "run", "--rules", RULES, "--redis", chain->url, "--deployment",
-                chain->deployment, "--log", chain->log, "--tick", "32", "--batch", "64", option,
-                NULL);
+                chain->deployment, "--log", chain->log, "--tick", "32", "--batch", "64",
+                "--audience", "dk", option, NULL);
     add_sources(chain, &words);
     chain->run = cw_test_start(chain->room, &words, NULL);
 }
@@ -437,7 +437,110 @@ static void a_killed_redis_is_waited_for(void **state)
     expect_redis(&chain);
 }
 
+/* --- Redis goes back while the chain runs --- */
+
+/* Generation and tick that readers find; *generation 0: nothing is there. */
+static void look_at_meta(const struct chain *chain, redisContext *eye, long long *generation,
+                         long long *tick)
+{
+    redisReply *meta =
+        redisCommand(eye, "HMGET cw:{%s}:a:all:meta generation tick", chain->deployment);
+    assert_non_null(meta);
+    *generation = meta->element[0]->str != NULL ? atoll(meta->element[0]->str) : 0;
+    *tick = meta->element[1]->str != NULL ? atoll(meta->element[1]->str) : 0;
+    freeReplyObject(meta);
+}
+
+/* To the end; what readers find meanwhile is the generation `least` or one above, and never a tick
+ * before `tick`. What was restored with an older copy, of the generation below, is left out: it is
+ * not the sink's. */
+static void expect_a_new_generation(struct chain *chain, long long least, long long seen)
+{
+    redisContext *eye = cw_test_redis_connect(&mortal);
+    long long generation = 0;
+    long long tick = 0;
+    int64_t since = cw_test_now_ms();
+    chain->limit = chain->len;
+    while (!cw_test_ended(chain->run)) {
+        if (chain->at < chain->len)
+            feed_some(chain);
+        else
+            stop_feeding(chain);
+        look_at_meta(chain, eye, &generation, &tick);
+        if (generation >= least)
+            assert_true(tick >= seen);
+        cw_test_rest(since, CW_TEST_LIMIT_MS, "the chain to end");
+    }
+    cw_test_wait_for_status(chain->run, CW_EXIT_OK);
+    look_at_meta(chain, eye, &generation, &tick);
+    assert_int_equal(generation, least);
+    assert_true(
+        cw_test_file_has(chain->room, chain->run->errors, "the chain behind the log starts again"));
+    redisReply *left = redisCommand(eye, "KEYS cw:{%s}:a:all:1:*", chain->deployment);
+    assert_int_equal(left->elements, 0);
+    freeReplyObject(left);
+    redisFree(eye);
+    expect_redis(chain);
+}
+
+/* Until the sink has written so many ticks. */
+static long long run_until_tick(struct chain *chain, long long least)
+{
+    redisContext *eye = cw_test_redis_connect(&mortal);
+    long long generation = 0;
+    long long tick = 0;
+    int64_t since = cw_test_now_ms();
+    while (tick < least) {
+        feed_some(chain);
+        look_at_meta(chain, eye, &generation, &tick);
+        cw_test_rest(since, CW_TEST_LIMIT_MS, "the sink to write some ticks");
+    }
+    assert_false(cw_test_ended(chain->run));
+    redisFree(eye);
+    return tick;
+}
+
+static void flush_and_fill_again(void **state, unsigned seed, const char *option)
+{
+    struct chain chain;
+    cw_test_redis_start(&mortal, NULL);
+    make_chain(&chain, *state, seed, mortal.url);
+    start_run(&chain, option);
+    long long tick = run_until_tick(&chain, 5);
+    redisContext *eye = cw_test_redis_connect(&mortal);
+    freeReplyObject(redisCommand(eye, "FLUSHALL"));
+    redisFree(eye);
+    expect_a_new_generation(&chain, 2, tick);
+}
+
+static void a_redis_that_is_emptied_is_filled_again_while_the_chain_runs(void **state)
+{
+    flush_and_fill_again(state, 104, NULL);
+}
+
+static void so_it_is_by_a_fused_chain(void **state)
+{
+    flush_and_fill_again(state, 105, "--fused");
+}
+
+static void a_redis_restored_from_an_older_copy_is_filled_again_while_the_chain_runs(void **state)
+{
+    struct chain chain;
+    cw_test_redis_start(&mortal, NULL);
+    make_chain(&chain, *state, 106, mortal.url);
+    start_run(&chain, NULL);
+    (void)run_until_tick(&chain, 3);
+    redisContext *eye = cw_test_redis_connect(&mortal);
+    freeReplyObject(redisCommand(eye, "SAVE"));
+    redisFree(eye);
+    long long tick = run_until_tick(&chain, 6);
+    cw_test_redis_kill(&mortal);
+    cw_test_redis_again(&mortal);
+    expect_a_new_generation(&chain, 2, tick);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_room, remove_room)
+#define MORTAL(name) cmocka_unit_test_setup_teardown(name, make_room, remove_room_and_redis)
 
 int main(void)
 {
@@ -450,8 +553,10 @@ int main(void)
         TEST(a_killed_run_leaves_nobody_and_the_next_goes_on),
         TEST(a_killed_fused_run_goes_on_too),
         TEST(a_run_that_is_asked_to_stop_stops_and_the_next_goes_on),
-        cmocka_unit_test_setup_teardown(a_killed_redis_is_waited_for, make_room,
-                                        remove_room_and_redis),
+        MORTAL(a_killed_redis_is_waited_for),
+        MORTAL(a_redis_that_is_emptied_is_filled_again_while_the_chain_runs),
+        MORTAL(so_it_is_by_a_fused_chain),
+        MORTAL(a_redis_restored_from_an_older_copy_is_filled_again_while_the_chain_runs),
     };
     return cmocka_run_group_tests(tests, measure, stop_redis);
 }

@@ -36,9 +36,10 @@ static void run_server(const struct cw_test_redis *redis)
 {
     char *argv[16 + CW_TEST_REDIS_ARGS];
     size_t n = 0;
-    const char *const own[] = { "redis-server", "--port",    "0",         "--unixsocket",
-                                redis->socket,  "--dir",     redis->dir,  "--daemonize",
-                                "no",           "--logfile", "server.log" };
+    const char *const own[] = { "redis-server", "--port",    "0",          "--unixsocket",
+                                redis->socket,  "--dir",     redis->dir,   "--daemonize",
+                                "no",           "--logfile", "server.log", "--enable-debug-command",
+                                "yes" }; /* DEBUG DIGEST compares */
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
         argv[n++] = strdup(own[i]);
     for (size_t i = 0; redis->args[i] != NULL; i++)

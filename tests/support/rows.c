@@ -180,6 +180,24 @@ void cw_test_end(struct cw_buf *out)
     put(out, &(struct cw_frame){ .kind = CW_END }, &nothing);
 }
 
+void cw_test_moved(struct cw_buf *out, const struct cw_moved *moved)
+{
+    struct cw_buf body = { 0 };
+    cw_moved_put(&body, moved);
+    put(out, &(struct cw_frame){ .kind = CW_MOVED }, &body);
+    cw_buf_done(&body);
+}
+
+void cw_test_rule_set(struct cw_buf *out, struct cw_id rule_set)
+{
+    char hex[CW_ID_HEX];
+    struct cw_buf body = { 0 };
+    cw_id_hex(rule_set, hex);
+    cw_named_put(&body, CW_NAME_RULE_SET, 1, cw_cstr(hex));
+    put(out, &(struct cw_frame){ .kind = CW_NAME }, &body);
+    cw_buf_done(&body);
+}
+
 int cw_test_push(const struct cw_stage *stage, void *self, const struct cw_buf *frames,
                  size_t batch)
 {

@@ -37,6 +37,9 @@ void cw_test_tick(struct cw_buf *out, uint64_t n);
 void cw_test_row(struct cw_buf *out, uint64_t tick, uint32_t number, const struct cw_row *row);
 void cw_test_close(struct cw_buf *out, uint64_t n, uint64_t rows);
 void cw_test_end(struct cw_buf *out);
+void cw_test_moved(struct cw_buf *out, const struct cw_moved *moved);
+/** detect's first frame. */
+void cw_test_rule_set(struct cw_buf *out, struct cw_id rule_set);
 /** Gives the frames to a stage in batches of `batch`; the first status that is not OK. */
 int cw_test_push(const struct cw_stage *stage, void *self, const struct cw_buf *frames,
                  size_t batch);

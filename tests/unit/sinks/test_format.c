@@ -56,6 +56,8 @@ static struct cw_row row_of(struct cw_row_key *keys, size_t key_count,
         .match = CW_MATCH_RAW,
         .first = DAY(1),
         .last = DAY(2),
+        .expires = CW_TIME_MAX,
+        .revision = 2,
         .value_count = 1,
         .values = values,
         .key_count = key_count,
@@ -119,11 +121,14 @@ static void a_row_is_one_line_of_json_with_sorted_keys(void **state)
     char expected[2048];
     snprintf(expected, sizeof(expected),
              "{\"case\":\"%s\",\"cell\":-1,\"completeness\":\"exact\",\"continues\":false,"
+             "\"cross_border\":null,\"document\":null,"
              "\"evidence\":[{\"event_id\":\"a-1\",\"owner\":\"BG\",\"role\":\"contact\","
              "\"time\":\"1970-01-02T00:00:00Z\",\"type\":\"online_ad\"}],\"evidence_count\":7,"
-             "\"first\":\"1970-01-02T00:00:00Z\",\"id\":\"%s\",\"key\":[\"+40721\"],"
-             "\"last\":\"1970-01-03T00:00:00Z\",\"level\":\"high\",\"match\":\"raw\","
-             "\"rule\":\"rule-1\",\"title\":\"One phone, \\\"many\\\" persons\",\"value\":[3],"
+             "\"expires\":null,\"first\":\"1970-01-02T00:00:00Z\",\"id\":\"%s\","
+             "\"judgement_hash\":null,\"key\":[\"+40721\"],"
+             "\"last\":\"1970-01-03T00:00:00Z\",\"level\":\"high\",\"lists\":{},"
+             "\"match\":\"raw\",\"restriction\":null,\"rule\":\"rule-1\",\"rule_revision\":2,"
+             "\"state_hash\":null,\"title\":\"One phone, \\\"many\\\" persons\",\"value\":[3],"
              "\"why\":[\"value_count(country) gte 3 within 30d: reached 3\","
              "\"phone +40721 is in each of them\"]}",
              case_id, alert);
@@ -159,6 +164,72 @@ static void every_field_of_the_alert_schema_is_there_and_no_other(void **state)
     assert_int_equal(json_object_size(line), json_array_size(fields));
     json_decref(schema);
     json_decref(line);
+}
+
+static void what_the_row_says_of_its_rule_and_its_limits_is_in_the_line(void **state)
+{
+    struct fixture *f = *state;
+    struct cw_row row = row_of(NULL, 0, NULL, 0);
+    cw_str countries[] = { cw_cstr("BG"), cw_cstr("RO") };
+    row.state_hash = cw_test_id("s");
+    row.judgement_hash = cw_test_id("j");
+    row.document = cw_cstr("d0c");
+    row.lists = cw_cstr("a=b=11 z=22");
+    row.restriction = cw_cstr("{\"audience\":[\"dk\"],\"tlp\":\"AMBER\"}");
+    row.expires = DAY(9);
+    row.limb = CW_LIMB_EFFECTS;
+    row.countries = countries;
+    row.country_count = 2;
+    const char *line = line_of(f, &row);
+    char hash[CW_ID_HEX];
+    char expected[128];
+    cw_id_hex(row.state_hash, hash);
+    snprintf(expected, sizeof(expected), "\"state_hash\":\"%s\"", hash);
+    assert_non_null(strstr(line, expected));
+    cw_id_hex(row.judgement_hash, hash);
+    snprintf(expected, sizeof(expected), "\"judgement_hash\":\"%s\"", hash);
+    assert_non_null(strstr(line, expected));
+    static const char *const all[] = {
+        "\"cross_border\":{\"countries\":[\"BG\",\"RO\"],\"limb\":\"3(2)(d)\"},",
+        "\"document\":\"d0c\",",
+        "\"expires\":\"1970-01-10T00:00:00Z\",",
+        "\"lists\":{\"a=b\":\"11\",\"z\":\"22\"},",
+        "\"restriction\":{\"audience\":[\"dk\"],\"tlp\":\"AMBER\"},\"rule\"",
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        assert_non_null(strstr(line, all[i]));
+    json_t *json = json_loads(line, 0, NULL);
+    char *sorted = json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT);
+    assert_string_equal(line, sorted);
+    free(sorted);
+    json_decref(json);
+}
+
+/* Four hundred pieces in one chain of identifiers, each linked with the next only. */
+static void a_long_chain_is_found_to_be_one(void **state)
+{
+    enum { PIECES = 400 };
+    struct fixture *f = *state;
+    struct cw_row_key key = { 1, cw_test_id("e"), cw_cstr("eeee") };
+    struct cw_row_evidence *shown = calloc(PIECES, sizeof(*shown));
+    for (int i = 0; i < PIECES; i++) {
+        char names[3][32];
+        snprintf(names[0], 32, "a-%d", i);
+        snprintf(names[1], 32, "passport RO:%d", i);
+        snprintf(names[2], 32, "passport RO:%d", i + 1);
+        shown[(i * 7) % PIECES] =
+            cw_test_append(f->log, &(struct cw_test_event){ .owner = "BG",
+                                                            .event_id = names[0],
+                                                            .type = "online_ad",
+                                                            .time = DAY(i),
+                                                            .role = "contact",
+                                                            .ids = { names[1], names[2] } });
+    }
+    struct cw_row row = row_of(&key, 1, shown, PIECES);
+    assert_null(strstr(line_of(f, &row), "linked through other records"));
+    shown[1] = shown[0]; /* one link of the chain is not shown */
+    assert_non_null(strstr(line_of(f, &row), "linked through other records"));
+    free(shown);
 }
 
 static void where_the_event_stands_in_the_log_does_not_show(void **state)
@@ -357,6 +428,8 @@ int main(void)
         TEST(a_row_is_one_line_of_json_with_sorted_keys),
         TEST(the_order_of_keys_is_that_of_their_bytes),
         TEST(every_field_of_the_alert_schema_is_there_and_no_other),
+        TEST(what_the_row_says_of_its_rule_and_its_limits_is_in_the_line),
+        TEST(a_long_chain_is_found_to_be_one),
         TEST(where_the_event_stands_in_the_log_does_not_show),
         TEST(identifiers_that_the_evidence_shares_are_named),
         TEST(many_sharers_are_named_in_part_and_counted),

@@ -10,7 +10,7 @@
 #include "operators/runtime/row.h"
 #include "operators/runtime/time.h"
 #include "sinks/redis_client.h"
-#include "sinks/redis_sink.h"
+#include "sinks/redis_layout.h"
 
 static struct cw_redis_url parsed(const char *text)
 {
@@ -85,19 +85,27 @@ static void what_is_no_url_is_refused_with_a_sentence(void **state)
     }
 }
 
-static void a_deployment_is_a_word(void **state)
+static void deployments_and_audiences_are_words(void **state)
 {
     (void)state;
-    char prefix[96];
-    assert_true(cw_redis_prefix(NULL, prefix));
+    char prefix[CW_REDIS_PREFIX];
+    assert_true(cw_redis_prefix(NULL, NULL, prefix));
     assert_string_equal(prefix, "cw:{crosswatch}:a:all:");
-    assert_true(cw_redis_prefix("eu-1.test_2", prefix));
-    assert_string_equal(prefix, "cw:{eu-1.test_2}:a:all:");
-    assert_false(cw_redis_prefix("", prefix));
-    assert_false(cw_redis_prefix("a}b", prefix));
-    assert_false(cw_redis_prefix("a b", prefix));
-    assert_false(cw_redis_prefix(
-        "0123456789012345678901234567890123456789012345678901234567890123x", prefix));
+    assert_true(cw_redis_prefix("eu-1.test_2", "dk-1", prefix));
+    assert_string_equal(prefix, "cw:{eu-1.test_2}:a:dk-1:");
+    assert_true(cw_redis_state_key("eu-1.test_2", prefix));
+    assert_string_equal(prefix, "cw:{eu-1.test_2}:sink");
+    static const char *const no_deployments[] = {
+        "", "a}b", "a b", "0123456789012345678901234567890123456789012345678901234567890123x"
+    };
+    for (size_t i = 0; i < sizeof(no_deployments) / sizeof(no_deployments[0]); i++) {
+        assert_false(cw_redis_prefix(no_deployments[i], NULL, prefix));
+        assert_false(cw_redis_state_key(no_deployments[i], prefix));
+    }
+    static const char *const no_audiences[] = { "",    "DK",  "d:k", "d*",
+                                                "d k", "d?k", "012345678901234567890123456789012" };
+    for (size_t i = 0; i < sizeof(no_audiences) / sizeof(no_audiences[0]); i++)
+        assert_false(cw_redis_prefix(NULL, no_audiences[i], prefix));
 }
 
 static void priority_is_level_then_last_time_exactly(void **state)
@@ -126,7 +134,7 @@ int main(void)
         cmocka_unit_test(a_password_is_in_no_message),
         cmocka_unit_test(sockets_and_ipv6_are_read),
         cmocka_unit_test(what_is_no_url_is_refused_with_a_sentence),
-        cmocka_unit_test(a_deployment_is_a_word),
+        cmocka_unit_test(deployments_and_audiences_are_words),
         cmocka_unit_test(priority_is_level_then_last_time_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
