@@ -119,6 +119,14 @@ static bool selected(struct cw_detect *detect, const uint32_t *asked, size_t cou
     return sight->set_count != 0;
 }
 
+bool cw_engine_selected(struct cw_detect *detect, const struct cw_rule *rule, bool stands,
+                        struct cw_sight *sight)
+{
+    const struct cw_plan *plan = &detect->plans[rule->number];
+    return stands ? selected(detect, plan->asked_on, rule->on_count, 1, sight)
+                  : selected(detect, plan->asked, rule->selection_count, plan->set_count, sight);
+}
+
 static void count_brought(struct cw_detect *detect, const struct cw_brought *brought)
 {
     *detect->of_members += (int64_t)brought->tuple_count;
@@ -173,10 +181,7 @@ static bool read_for_rule(struct cw_detect *detect, const struct cw_reader *read
     const struct cw_rule *rule = cw_rule_at(detect, reader->rule);
     const struct cw_plan *plan = &detect->plans[reader->rule];
     *out = (struct part_of_rule){ .rule = rule, .stands = reader->stands };
-    bool is_selected = reader->stands ? selected(detect, plan->asked_on, rule->on_count, 1, sight)
-                                      : selected(detect, plan->asked, rule->selection_count,
-                                                 plan->set_count, sight);
-    if (!is_selected || !allowed(detect, rule, sight))
+    if (!cw_engine_selected(detect, rule, reader->stands, sight) || !allowed(detect, rule, sight))
         return false;
     cw_engine_brought(detect, rule, reader->stands ? plan->notices : plan->keys, sight,
                       &out->brought);

@@ -32,4 +32,25 @@ struct cw_detect *cw_detect_new(const struct cw_secret *secret,
 extern const struct cw_stage cw_detect_stage;
 const struct cw_totals *cw_detect_totals(const struct cw_detect *detect);
 
+/*
+ * Questions (engine_explain.c; what answers are made of: explain.h). Asked of a detect that has had
+ * all frames: what changed behind the last tick is judged first, as if one came now. Answers live
+ * in the arena; NULL: there is none.
+ */
+struct cw_told;
+struct cw_told_reading;
+struct cw_row;
+struct cw_log;
+struct cw_arena;
+/** Why an alert stands, or is withheld. `known`: a row that it once had, or NULL; with it the cell
+ *  is also told where it has no alert any more. */
+struct cw_told *cw_detect_why(struct cw_detect *detect, struct cw_id alert,
+                              const struct cw_row *known, struct cw_log *log,
+                              struct cw_arena *arena) CW_MUST_USE;
+/** What the rules make of a fact in force: `fact` is its frame as link sent it. One reading for
+ *  each rule, and way of reading it, of its type. */
+struct cw_told_reading *cw_detect_read(struct cw_detect *detect, const struct cw_frame *fact,
+                                       struct cw_log *log, struct cw_arena *arena,
+                                       size_t *count) CW_MUST_USE;
+
 #endif

@@ -325,6 +325,14 @@ struct cw_pending {
     bool gone;
 };
 
+/* --- detect.c --- */
+
+struct cw_sight;
+/** Which sets of the rule's paths the event is read by, into the sight; false if no selection
+ *  holds. `stands`: as a notice. */
+bool cw_engine_selected(struct cw_detect *detect, const struct cw_rule *rule, bool stands,
+                        struct cw_sight *sight);
+
 /* --- engine_keys.c: what an event brings to a rule --- */
 
 /* One value that a side has in the event. */
@@ -428,6 +436,10 @@ void cw_engine_settle(struct cw_detect *detect, struct cw_subline *subline);
  *  known here. */
 void cw_engine_belongs(struct cw_detect *detect, struct cw_id record, struct cw_id core,
                        struct cw_id entity, uint32_t basis);
+/** The subline of that id, or 0. */
+uint32_t cw_engine_subline_of(const struct cw_detect *detect, struct cw_id id);
+/** Walks the lines in no order: *at starts at 0; 0 at the end. */
+uint32_t cw_engine_next_line(const struct cw_detect *detect, uint32_t *at);
 /** Ends a line that holds nothing. */
 void cw_engine_sweep(struct cw_detect *detect, uint32_t line);
 
@@ -458,6 +470,25 @@ static inline uint32_t cw_record_thing(const struct cw_rule *rule,
 
 /** Judges the lines that changed; rows that differ from what was sent wait for the close. */
 void cw_engine_judge(struct cw_detect *detect);
+
+/* Who looks on while a line is judged again: nothing in the state changes then. */
+struct cw_watch {
+    void *self;
+    /* Each member of the range in canonical order, with its entries; members are counted from 0 in
+       what follows. Good until the call returns, as all here. */
+    void (*member)(void *self, const struct cw_entry *entries, size_t count, uint16_t part);
+    /* An anchor: the last of the members [from, to) of its window; values by criterion. */
+    void (*anchor)(void *self, size_t from, size_t to, const int64_t *values);
+    /* What a cell has, also where it is withheld; notice: of standing rules, else NULL. */
+    void (*found)(void *self, const struct cw_row *row, enum cw_withheld why,
+                  const struct cw_stand *notice);
+    /* Members [from, to) are evidence of what was found last. */
+    void (*evidence)(void *self, size_t from, size_t to);
+};
+/** Judges cells [lo, hi] of a line (whose changes have been judged) for the watch alone. */
+void cw_engine_judge_again(struct cw_detect *detect, uint32_t line, int64_t lo, int64_t hi,
+                           const struct cw_watch *watch);
+int64_t cw_engine_cell(const struct cw_rule *rule, int64_t time);
 /** Sends the rows of the tick in order; the number of rows. */
 uint64_t cw_engine_send(struct cw_detect *detect, struct cw_out *out);
 

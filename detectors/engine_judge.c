@@ -43,7 +43,8 @@ struct judging {
     int64_t lo;
     int64_t hi;
     uint64_t scanned;
-    int64_t countries; /* distinct ones in the window */
+    int64_t countries;            /* distinct ones in the window */
+    const struct cw_watch *watch; /* NULL: judged for good */
 };
 
 /* --- cells --- */
@@ -533,6 +534,17 @@ static void show_values(struct judging *judging, const struct finding *finding, 
     }
 }
 
+/* To whoever asks; the cell stays as it is. */
+static void tell(const struct judging *judging, const struct finding *finding,
+                 const struct cw_row *row, enum cw_withheld why)
+{
+    const struct cw_watch *watch = judging->watch;
+    const struct span *spans = (const struct span *)(const void *)judging->detect->spans.data;
+    watch->found(watch->self, row, why, finding->notice);
+    for (size_t i = 0; i < judging->detect->spans.len / sizeof(*spans); i++)
+        watch->evidence(watch->self, spans[i].from, spans[i].to);
+}
+
 /* An alert was found; its evidence lies in the spans. False: it is withheld. */
 static bool found(struct judging *judging, const struct members *members,
                   const struct finding *finding)
@@ -544,7 +556,7 @@ static bool found(struct judging *judging, const struct members *members,
         notice = cw_fact_at(detect, finding->notice->fact)->identity;
     uint32_t restriction = fold_restrictions(judging, members, finding->notice);
     enum cw_withheld why = withheld(judging, restriction);
-    if (why != CW_SHOWN) {
+    if (why != CW_SHOWN && judging->watch == NULL) {
         withhold(judging, notice, finding->cell, why);
         return false;
     }
@@ -574,6 +586,10 @@ static bool found(struct judging *judging, const struct members *members,
         int64_t until = cw_fact_at(detect, finding->notice->fact)->retain_until;
         row.expires = until < row.expires ? until : row.expires;
         show_notice(detect, &row, finding->notice);
+    }
+    if (judging->watch != NULL) {
+        tell(judging, finding, &row, why);
+        return why == CW_SHOWN;
     }
     struct cw_id hash = hash_of(detect, &row);
 
@@ -694,27 +710,56 @@ static void room_for_counts(struct judging *judging)
     detect->counts_len = len;
 }
 
-/* The values of all criteria on a window of that many members; a sum beyond the numbers is the
- * greatest of them. False: one does not hold. */
+/* The value of criterion i on a window of that many members; a sum beyond the numbers is the
+ * greatest of them. */
+static inline int64_t measure(const struct judging *judging, size_t members, size_t i)
+{
+    const struct cw_detect *detect = judging->detect;
+    uint32_t index = judging->plan->index[i];
+    switch (judging->rule->criteria[i].measure) {
+    case CW_MEASURE_VALUES:
+        return detect->distinct[index];
+    case CW_MEASURE_SUM:
+        return detect->sums[index] < INT64_MAX ? (int64_t)detect->sums[index] : INT64_MAX;
+    case CW_MEASURE_COUNTRIES:
+        return judging->countries;
+    case CW_MEASURE_EVENTS:
+    default:
+        return (int64_t)members;
+    }
+}
+
+/* The values of all criteria. False: one does not hold, and those from it on are not set. */
 static bool satisfied(const struct judging *judging, size_t members, int64_t *values)
 {
-    const struct cw_rule *rule = judging->rule;
-    const struct cw_detect *detect = judging->detect;
-    for (size_t i = 0; i < rule->criterion_count; i++) {
-        const struct cw_criterion *criterion = &rule->criteria[i];
-        uint32_t index = judging->plan->index[i];
-        int64_t value = (int64_t)members;
-        if (criterion->measure == CW_MEASURE_VALUES)
-            value = detect->distinct[index];
-        else if (criterion->measure == CW_MEASURE_SUM)
-            value = detect->sums[index] < INT64_MAX ? (int64_t)detect->sums[index] : INT64_MAX;
-        else if (criterion->measure == CW_MEASURE_COUNTRIES)
-            value = judging->countries;
-        if (criterion->above ? value <= criterion->threshold : value < criterion->threshold)
+    for (size_t i = 0; i < judging->rule->criterion_count; i++) {
+        int64_t value = measure(judging, members, i);
+        if (!cw_criterion_holds(&judging->rule->criteria[i], value))
             return false;
         values[i] = value;
     }
     return true;
+}
+
+/* --- for those who ask --- */
+
+static void tell_members(const struct judging *judging, const struct members *members)
+{
+    const struct cw_watch *watch = judging->watch;
+    for (size_t m = 0; watch != NULL && m < members->count; m++) {
+        const struct member *member = &members->of[m];
+        watch->member(watch->self, members->entries + member->first, member->end - member->first,
+                      part_of(members, m));
+    }
+}
+
+/* Also an anchor that is not satisfied; detect->values is room for this. */
+static void tell_anchor(const struct judging *judging, size_t from, size_t to)
+{
+    const struct cw_watch *watch = judging->watch;
+    for (size_t i = 0; i < judging->rule->criterion_count; i++)
+        judging->detect->values[i] = measure(judging, to - from, i);
+    watch->anchor(watch->self, from, to, judging->detect->values);
 }
 
 /* By the values that are shown, in their order. */
@@ -779,9 +824,11 @@ static void judge_windows(struct judging *judging)
     size_t count;
     const struct cw_entry *entries =
         gather(judging, cw_time_add(start, 1 - rule->timespan), end, &count);
-    if (judging->line->cells.len == 0 && !is_crowded(judging, entries, count))
+    if (judging->watch == NULL && judging->line->cells.len == 0 &&
+        !is_crowded(judging, entries, count))
         return;
     struct members members = join(judging, entries, count);
+    tell_members(judging, &members);
     struct finding before = { 0 }, now = { .values = detect->best };
     bool has_before = false, has_now = false;
     size_t oldest = 0;
@@ -792,6 +839,8 @@ static void judge_windows(struct judging *judging)
         slide(judging, &members, i, 1);
         for (; oldest < i && time_of(&members, oldest) <= far; oldest++)
             slide(judging, &members, oldest, -1);
+        if (judging->watch != NULL && time >= start)
+            tell_anchor(judging, oldest, i + 1);
         if (time < start || !satisfied(judging, i - oldest + 1, detect->values))
             continue;
         int64_t cell = cell_of(rule, time);
@@ -817,7 +866,8 @@ static void judge_windows(struct judging *judging)
         found(judging, &members, &now);
     for (; oldest < members.count; oldest++)
         slide(judging, &members, oldest, -1);
-    find_gone(judging);
+    if (judging->watch == NULL)
+        find_gone(judging);
 }
 
 /* The cell behind those judged says whether it continues: judged too where that changed. */
@@ -922,12 +972,14 @@ static void judge_standing(struct judging *judging)
         size_t count;
         const struct cw_entry *entries = gather(judging, start, end, &count);
         struct members members = join(judging, entries, count);
+        tell_members(judging, &members);
         const struct cw_stand *stands =
             (const struct cw_stand *)(const void *)judging->detect->standing.data;
         for (size_t i = 0; i < notices; i++)
             judge_notice(judging, &members, &stands[i]);
     }
-    find_gone(judging);
+    if (judging->watch == NULL)
+        find_gone(judging);
 }
 
 /* --- lines --- */
@@ -1008,6 +1060,29 @@ void cw_engine_judge(struct cw_detect *detect)
         judge_line(detect, lines[i]);
     detect->tick.dirty.len = 0;
     detect->tick.work.len = 0;
+}
+
+void cw_engine_judge_again(struct cw_detect *detect, uint32_t handle, int64_t lo, int64_t hi,
+                           const struct cw_watch *watch)
+{
+    struct cw_line *line = cw_line_at(detect, handle);
+    struct judging judging = { .detect = detect,
+                               .rule = cw_rule_at(detect, line->rule),
+                               .plan = &detect->plans[line->rule],
+                               .handle = handle,
+                               .line = line,
+                               .lo = lo,
+                               .hi = hi,
+                               .watch = watch };
+    if (judging.rule->type == CW_RULE_STANDING)
+        judge_standing(&judging);
+    else
+        judge_windows(&judging);
+}
+
+int64_t cw_engine_cell(const struct cw_rule *rule, int64_t time)
+{
+    return cell_of(rule, time);
 }
 
 /* --- the close --- */

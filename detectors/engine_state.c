@@ -77,6 +77,17 @@ static uint32_t handle_for(struct cw_map *map, struct cw_pool *pool, struct cw_i
     return slot->handle;
 }
 
+uint32_t cw_engine_subline_of(const struct cw_detect *detect, struct cw_id id)
+{
+    return handle_of(&detect->subline_ids, id);
+}
+
+uint32_t cw_engine_next_line(const struct cw_detect *detect, uint32_t *at)
+{
+    const struct slot *slot = cw_map_next(&detect->line_ids, at);
+    return slot != NULL ? slot->handle : 0;
+}
+
 /* --- ascending lists of handles --- */
 
 /* Index of the first element not below the handle; the elements begin with one. */

@@ -130,6 +130,11 @@ struct cw_criterion {
     bool shown; /* its value is reported in rows; not so of cross_border */
 };
 
+static inline bool cw_criterion_holds(const struct cw_criterion *criterion, int64_t value)
+{
+    return criterion->above ? value > criterion->threshold : value >= criterion->threshold;
+}
+
 struct cw_rule {
     uint32_t number; /* in the set, by the order of ids */
     cw_str id;
