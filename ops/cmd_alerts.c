@@ -16,6 +16,7 @@
 #include "operators/runtime/mem.h"
 #include "operators/runtime/stage.h"
 #include "ops/command.h"
+#include "ops/questions.h"
 #include "sinks/redis_client.h"
 #include "sinks/redis_layout.h"
 
@@ -728,7 +729,7 @@ static const struct verb *find_verb(const struct cw_text_list *rest)
         if (strcmp(rest->items[0], verbs[i].name) == 0 && rest->count == 1 + verbs[i].words)
             return &verbs[i];
     }
-    cw_error("alerts: expected list, show ID, tail, export --canonical or counters");
+    cw_error("alerts: expected list, show ID, why ID, tail, export --canonical or counters");
     return NULL;
 }
 
@@ -751,14 +752,30 @@ static int connect_and_run(struct alerts *alerts, const struct verb *verb, const
     return status;
 }
 
+/* Of `why`, which asks the log and no Redis. */
+struct question {
+    const char *log;
+    const char *rules;
+    bool json;
+};
+
+static int ask_why(const struct question *question, const struct cw_text_list *rest)
+{
+    if (rest->count == 2 && question->log != NULL && question->rules != NULL)
+        return cw_alerts_why(rest->items[1], question->log, question->rules, question->json);
+    cw_error("alerts: expected why ID --log DIR --rules DIR [--json]");
+    return CW_EXIT_USAGE;
+}
+
 static int run(int argc, char **argv)
 {
     struct alerts alerts = { .limit = 20, .audience = "all" };
     struct cw_text_list rest = { 0 };
     const char *url = NULL;
     const char *deployment = NULL;
+    struct question question = { 0 };
     const struct cw_option options[] = {
-        { "redis", CW_OPT_TEXT, &url, true,
+        { "redis", CW_OPT_TEXT, &url, false,
           "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH" },
         { "deployment", CW_OPT_TEXT, &deployment, false, "D of the keys cw:{D}:… (crosswatch)" },
         { "audience", CW_OPT_TEXT, &alerts.audience, false,
@@ -767,17 +784,30 @@ static int run(int argc, char **argv)
           "list: how many, the most urgent first (20)" },
         { "canonical", CW_OPT_FLAG, &alerts.canonical, false,
           "export: content only, one JSON object a line, lines sorted" },
+        { "log", CW_OPT_TEXT, &question.log, false, "why: directory of the log" },
+        { "rules", CW_OPT_TEXT, &question.rules, false,
+          "why: rule file, or directory of rule files" },
+        { "json", CW_OPT_FLAG, &question.json, false, "why: one JSON object instead of text" },
         { 0 },
     };
     int status = cw_options_read(&cw_cmd_alerts, options, argc, argv, &rest);
     if (status >= 0)
         return status;
     cw_log_stage("alerts");
+    if (rest.count > 0 && strcmp(rest.items[0], "why") == 0) {
+        status = ask_why(&question, &rest);
+        free(rest.items);
+        return status;
+    }
     const struct verb *verb = find_verb(&rest);
     if (verb != NULL && verb->words > 0)
         alerts.id = cw_cstr(rest.items[1]);
     if (verb != NULL && alerts.limit == 0) {
         cw_error("--limit: expected a number above 0, found 0");
+        verb = NULL;
+    }
+    if (verb != NULL && url == NULL) {
+        cw_error("alerts: expected --redis URL");
         verb = NULL;
     }
     status = verb != NULL ? connect_and_run(&alerts, verb, url, deployment) : CW_EXIT_USAGE;
@@ -788,7 +818,7 @@ static int run(int argc, char **argv)
 const struct cw_command cw_cmd_alerts = {
     .name = "alerts",
     .usage = "list|show ID|tail|export --canonical|counters --redis URL [--audience NAME] "
-             "[--deployment D] [--limit N]",
-    .summary = "the alerts in Redis, for people",
+             "[--deployment D] [--limit N] | why ID --log DIR --rules DIR [--json]",
+    .summary = "the alerts in Redis, for people; why one stands, from the log",
     .run = run,
 };
