@@ -285,6 +285,12 @@ const struct cw_link *cw_scene_link(struct cw_scene *scene)
     return scene->fused->link;
 }
 
+struct cw_detect *cw_scene_detect(struct cw_scene *scene)
+{
+    pump(scene, true);
+    return scene->fused->detect;
+}
+
 struct cw_log *cw_scene_log(struct cw_scene *scene)
 {
     return scene->log;

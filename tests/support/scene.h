@@ -41,6 +41,9 @@ bool cw_scene_is_weak(struct cw_scene *scene, cw_str owner, cw_str event_id, int
 /** Sends what waits; link's view, and the log that it rests on. Both are the scene's. */
 const struct cw_link *cw_scene_link(struct cw_scene *scene) CW_NONNULL(1);
 struct cw_log *cw_scene_log(struct cw_scene *scene) CW_NONNULL(1);
+/** Sends what waits; detect, to be asked, after which no more events may come. NULL without rules.
+ */
+struct cw_detect *cw_scene_detect(struct cw_scene *scene) CW_NONNULL(1);
 /** A digest of all frames that the stage has sent so far, and a total of the last close. */
 uint64_t cw_scene_digest(const struct cw_scene *scene, size_t link) CW_NONNULL(1);
 int64_t cw_scene_total(const struct cw_scene *scene, const char *name) CW_NONNULL(1, 2);
