@@ -179,7 +179,7 @@ struct cw_side {
     cw_str text; /* stands in the ids of values that are no identifiers */
 };
 
-enum { CW_NO_SIDE = UINT32_MAX };
+#define CW_NO_SIDE UINT32_MAX /* an enum is an int */
 
 /* A place of the key, a counted field or a sum, with a side for each set of paths of its rule. */
 struct cw_reach {

@@ -695,7 +695,7 @@ static void read_step(struct compiler *compiler, const struct cw_yaml *node, boo
         step->line = alerts->line;
         (void)read_whole(compiler, alerts, "alerts", 0, ALERTS_MAX, &step->alerts);
     }
-    if (!cw_is_list(compiler->source, list, "events"))
+    if (list == NULL || !cw_is_list(compiler->source, list, "events"))
         return;
     struct cw_rule_test_event *events =
         cw_arena_alloc(compiler->arena, (list->count + 1) * sizeof(*events));

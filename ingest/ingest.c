@@ -88,7 +88,7 @@ struct cw_ingest {
     uint32_t restriction_count;
     size_t restriction_bytes;
     struct cw_map statements; /* by what events state; decides nothing, and is emptied when full */
-    char rates[CW_ID_HEX]; /* the hash that the log names; "": none yet */
+    char rates[CW_ID_HEX];    /* the hash that the log names; "": none yet */
 
     int64_t greatest; /* time_lo over everything admitted */
     int64_t retention;

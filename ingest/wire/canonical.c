@@ -140,7 +140,8 @@ uint64_t cw_schema_fingerprint(const struct cw_schema *schema)
 bool cw_single_object(cw_str message, uint64_t *fingerprint, cw_str *datum)
 {
     struct cw_cur cur = cw_cur(message.ptr != NULL ? message.ptr : "", message.len);
-    if (cw_cur_u8(&cur) != 0xc3 || cw_cur_u8(&cur) != 1)
+    uint8_t first = cw_cur_u8(&cur), second = cw_cur_u8(&cur);
+    if (first != 0xc3 || second != 1)
         return false;
     *fingerprint = cw_cur_u64(&cur);
     *datum = (cw_str){ (const char *)cur.at, (size_t)(cur.end - cur.at) };

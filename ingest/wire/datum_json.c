@@ -65,12 +65,15 @@ static bool read_bytes(struct walk *walk, size_t len, cw_str *out)
 {
     const uint8_t *at = cw_cur_take(&walk->cur, len);
     *out = (cw_str){ (const char *)at, len };
-    return at != NULL || truncated(walk);
+    if (at == NULL)
+        (void)truncated(walk);
+    return at != NULL;
 }
 
 static bool read_counted(struct walk *walk, cw_str *out)
 {
-    int64_t len;
+    int64_t len = 0;
+    *out = (cw_str){ NULL, 0 };
     if (!read_long(walk, &len))
         return false;
     if (len < 0)
@@ -97,7 +100,7 @@ static void put_hex(struct walk *walk, cw_str bytes)
 static bool put_text(struct walk *walk)
 {
     cw_str text;
-    if (!read_counted(walk, &text))
+    if (!read_counted(walk, &text) || text.ptr == NULL)
         return false;
     if (!cw_utf8_valid((const uint8_t *)text.ptr, text.len))
         return refuse(walk, "bad_utf8", "a string that is not UTF-8");

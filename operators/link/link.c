@@ -531,7 +531,7 @@ static bool removes(const struct unit *unit, const struct cw_support *mention)
  * scope, is of that core, whatever the order of edges. All else is computed by the definition.
  */
 
-enum { NOT_IN_PLACE = UINT32_MAX };
+static const uint32_t NOT_IN_PLACE = UINT32_MAX;
 
 static bool states_rivals(const struct cw_held *held, uint32_t count)
 {

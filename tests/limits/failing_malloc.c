@@ -7,8 +7,8 @@
  *                  before, one a line, and at last "total N"
  *   FAIL_TRACE=1   the callers of the one that fails go to stderr
  *
- * Numbers count the calls of malloc, calloc and realloc since the program began. A program that does
- * the same does the same allocations, so a number names one of them.
+ * Numbers count the calls of malloc, calloc and realloc since the program began. A program that
+ * does the same does the same allocations, so a number names one of them.
  */
 #include <execinfo.h>
 #include <fcntl.h>
@@ -95,8 +95,8 @@ static int fails(void)
     if (!state.ready || state.inside)
         return 0;
     state.count++;
-    int failing = state.count == state.fail_at ||
-                  (state.fail_from != 0 && state.count >= state.fail_from);
+    int failing =
+        state.count == state.fail_at || (state.fail_from != 0 && state.count >= state.fail_from);
     if (state.list >= 0 || (failing && state.trace)) {
         state.inside = 1;
         int depth = backtrace(frames, DEPTH);
