@@ -102,8 +102,9 @@ static void deployments_and_audiences_are_words(void **state)
         assert_false(cw_redis_prefix(no_deployments[i], NULL, prefix));
         assert_false(cw_redis_state_key(no_deployments[i], prefix));
     }
-    static const char *const no_audiences[] = { "",    "DK",  "d:k", "d*",
-                                                "d k", "d?k", "012345678901234567890123456789012" };
+    static const char *const no_audiences[] = {
+        "", "DK", "d:k", "d*", "d k", "d?k", "012345678901234567890123456789012"
+    };
     for (size_t i = 0; i < sizeof(no_audiences) / sizeof(no_audiences[0]); i++)
         assert_false(cw_redis_prefix(NULL, no_audiences[i], prefix));
 }
