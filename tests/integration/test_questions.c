@@ -41,8 +41,9 @@ static int remove_room(void **state)
     AD("a", "1", "create", "01", "1")                                                              \
     AD("a", "1", "create", "01", "1")                                                              \
     AD("b", "1", "create", "02", "2")                                                              \
-    AD("b", "2", "amend", "03", "2") AD("b", "1", "create", "02", "2")                             \
-        AD("c", "1", "create", "05", "3") AD("d", "1", "create", "06", "4") WITHDRAWN("d")
+    AD("b", "2", "amend", "03", "2")                                                               \
+    AD("b", "1", "create", "02", "2")                                                              \
+    AD("c", "1", "create", "05", "3") AD("d", "1", "create", "06", "4") WITHDRAWN("d")
 
 struct asked {
     struct cw_test_room *room;
