@@ -44,54 +44,78 @@ INLINE void fail(struct reader *r)
     r->cur.at = r->cur.end;
 }
 
-RARE struct reader wide_long(struct reader r, int64_t *value)
+/* What is lent: registers, and where it ended comes back; NULL: it failed. */
+#define LENT const uint8_t *at, const uint8_t *end, struct cw_arena *arena
+#define LEND(r) (r)->cur.at, (r)->cur.end, (r)->arena
+
+INLINE struct reader borrow(const uint8_t *at, const uint8_t *end, struct cw_arena *arena)
 {
+    return (struct reader){ { at, end, false }, arena };
+}
+
+INLINE const uint8_t *behind(const struct reader *r)
+{
+    return r->cur.failed ? NULL : r->cur.at;
+}
+
+INLINE void go_on(struct reader *r, const uint8_t *at)
+{
+    if (__builtin_expect(at == NULL, 0))
+        fail(r);
+    else
+        r->cur.at = at;
+}
+
+RARE const uint8_t *wide_long(LENT, int64_t *value)
+{
+    struct reader r = borrow(at, end, arena);
     *value = cw_cur_avro_long_wide(&r.cur);
     if (r.cur.failed)
         fail(&r);
-    return r;
+    return behind(&r);
 }
 
 INLINE int64_t read_long(struct reader *r)
 {
     if (__builtin_expect(r->cur.at == r->cur.end || *r->cur.at >= 0x80, 0)) {
         int64_t value;
-        *r = wide_long(*r, &value);
+        go_on(r, wide_long(LEND(r), &value));
         return value;
     }
     uint8_t bits = *r->cur.at++;
     return (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
 }
 
-/* A time takes nine bytes or so. */
+/* Of a number of up to eight bytes, as times are: all at once. */
 INLINE int64_t read_time(struct reader *r)
 {
-    const uint8_t *at = r->cur.at;
-    uint64_t bits = 0;
-    if (__builtin_expect(r->cur.end - at < 10, 0)) {
-        int64_t value;
-        *r = wide_long(*r, &value);
-        return value;
-    }
-    for (unsigned shift = 0; shift < 63; shift += 7) {
-        uint8_t byte = *at++;
-        bits |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            r->cur.at = at;
-            return (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
+    uint64_t word;
+    if (__builtin_expect(r->cur.end - r->cur.at >= (ptrdiff_t)sizeof(word), 1)) {
+        memcpy(&word, r->cur.at, sizeof(word));
+        uint64_t stops = ~word & UINT64_C(0x8080808080808080);
+        if (__builtin_expect(stops != 0, 1)) {
+            r->cur.at += (unsigned)__builtin_ctzll(stops) / 8 + 1;
+            word &= stops ^ (stops - 1); /* up to the first byte that ends a number */
+            word =
+                (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+            word =
+                (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+            word = (word & UINT64_C(0x0fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+            return (int64_t)(word >> 1) ^ -(int64_t)(word & 1);
         }
     }
     int64_t value;
-    *r = wide_long(*r, &value);
+    go_on(r, wide_long(LEND(r), &value));
     return value;
 }
 
-RARE struct reader wide_str(struct reader r, cw_str *out)
+RARE const uint8_t *wide_str(LENT, cw_str *out)
 {
+    struct reader r = borrow(at, end, arena);
     *out = cw_cur_avro_str(&r.cur);
     if (r.cur.failed)
         fail(&r);
-    return r;
+    return behind(&r);
 }
 
 INLINE cw_str read_str(struct reader *r)
@@ -101,7 +125,7 @@ INLINE cw_str read_str(struct reader *r)
     /* shorter than 64: twice the length in the byte */
     if (__builtin_expect(left == 0 || (*at & 0x81) != 0 || (size_t)(*at >> 1) >= left, 0)) {
         cw_str text;
-        *r = wide_str(*r, &text);
+        go_on(r, wide_str(LEND(r), &text));
         return text;
     }
     cw_str text = { (const char *)at + 1, (size_t)(*at >> 1) };
@@ -152,8 +176,9 @@ INLINE struct cw_value read_optional_double(struct reader *r)
     return value;
 }
 
-RARE struct reader next_block(struct reader r, int64_t *left)
+RARE const uint8_t *next_block(LENT, int64_t *left)
 {
+    struct reader r = borrow(at, end, arena);
     *left = cw_cur_avro_long(&r.cur);
     if (*left < 0 && *left != INT64_MIN) {
         *left = -*left;
@@ -163,7 +188,7 @@ RARE struct reader next_block(struct reader r, int64_t *left)
         fail(&r);
         *left = 0;
     }
-    return r;
+    return behind(&r);
 }
 
 /*
@@ -178,7 +203,7 @@ INLINE bool read_item(struct reader *r, int64_t *left)
             r->cur.at++;
             return false;
         }
-        *r = next_block(*r, left);
+        go_on(r, next_block(LEND(r), left));
         if (*left == 0)
             return false;
     }
@@ -186,30 +211,35 @@ INLINE bool read_item(struct reader *r, int64_t *left)
     return !r->cur.failed;
 }
 
-/* Arrays grow by doubling in the arena; what is left behind goes with it. */
-static void *grow(struct cw_arena *arena, void *items, size_t count, size_t size)
+/* Room for one more behind `count`: what the block is said to hold, if that is little, else
+ * arrays grow by doubling in the arena, and what is left behind goes with it. Not zeroed. */
+INLINE void *grow(struct cw_arena *arena, void *items, size_t count, size_t *cap, int64_t left,
+                  size_t size)
 {
-    if (count == 0)
-        return cw_arena_alloc(arena, 2 * size);
-    if (count < 2 || (count & (count - 1)) != 0)
+    enum { FEW = 8 };
+    if (__builtin_expect(count < *cap, 1))
         return items;
-    void *wider = cw_arena_alloc(arena, 2 * count * size);
-    memcpy(wider, items, count * size);
+    *cap = count != 0 ? 2 * count : left < FEW ? (size_t)left + 1 : (size_t)FEW;
+    void *wider = cw_arena_take(arena, *cap * size);
+    if (count != 0)
+        memcpy(wider, items, count * size);
     return wider;
 }
 
 /* A list of texts; mostly there are none. */
-RARE struct reader some_strs(struct reader r, cw_str **out, size_t *count)
+RARE const uint8_t *some_strs(LENT, cw_str **out, size_t *count)
 {
+    struct reader r = borrow(at, end, arena);
     cw_str *items = NULL;
     size_t n = 0;
+    size_t cap = 0;
     for (int64_t left = 0; read_item(&r, &left); n++) {
-        items = grow(r.arena, items, n, sizeof(*items));
+        items = grow(r.arena, items, n, &cap, left, sizeof(*items));
         items[n] = read_str(&r);
     }
     *out = items;
     *count = n;
-    return r;
+    return behind(&r);
 }
 
 INLINE void read_strs(struct reader *r, cw_str **items, size_t *count)
@@ -220,15 +250,17 @@ INLINE void read_strs(struct reader *r, cw_str **items, size_t *count)
         *count = 0;
         return;
     }
-    *r = some_strs(*r, items, count);
+    go_on(r, some_strs(LEND(r), items, count));
 }
 
-RARE struct reader read_ids(struct reader r, struct cw_part *part)
+RARE const uint8_t *read_ids(LENT, struct cw_part *part)
 {
+    struct reader r = borrow(at, end, arena);
     struct cw_identifier *ids = NULL;
     size_t count = 0;
+    size_t cap = 0;
     for (int64_t left = 0; read_item(&r, &left); count++) {
-        ids = grow(r.arena, ids, count, sizeof(*ids));
+        ids = grow(r.arena, ids, count, &cap, left, sizeof(*ids));
         struct cw_identifier *id = &ids[count];
         id->kind = read_str(&r);
         id->value = read_str(&r);
@@ -238,68 +270,79 @@ RARE struct reader read_ids(struct reader r, struct cw_part *part)
     }
     part->ids = ids;
     part->id_count = count;
-    return r;
+    return behind(&r);
 }
 
-RARE struct reader read_names(struct reader r, struct cw_part *part)
+RARE const uint8_t *read_names(LENT, struct cw_part *part)
 {
+    struct reader r = borrow(at, end, arena);
+    size_t cap = 0;
     for (int64_t left = 0; read_item(&r, &left); part->name_count++) {
-        part->names = grow(r.arena, part->names, part->name_count, sizeof(*part->names));
+        part->names =
+            grow(r.arena, part->names, part->name_count, &cap, left, sizeof(*part->names));
         struct cw_name *name = &part->names[part->name_count];
         name->full = read_str(&r);
         name->kind = read_str(&r);
         name->script = read_optional_str(&r);
         name->folded = read_str(&r);
     }
-    return r;
+    return behind(&r);
 }
 
-RARE struct reader read_parties(struct reader r, struct cw_event *event)
+RARE const uint8_t *read_parties(LENT, struct cw_event *event)
 {
+    struct reader r = borrow(at, end, arena);
+    size_t cap = 0;
     for (int64_t left = 0; read_item(&r, &left); event->party_count++) {
-        event->parties = grow(r.arena, event->parties, event->party_count, sizeof(*event->parties));
+        event->parties =
+            grow(r.arena, event->parties, event->party_count, &cap, left, sizeof(*event->parties));
         struct cw_part *party = &event->parties[event->party_count];
         *party = (struct cw_part){ 0 };
         party->role = read_str(&r);
         party->kind = read_str(&r);
-        r = read_ids(r, party);
-        r = read_names(r, party);
+        go_on(&r, read_ids(LEND(&r), party));
+        go_on(&r, read_names(LEND(&r), party));
         read_strs(&r, &party->birth_dates, &party->birth_date_count);
         party->sex = read_optional_str(&r);
         read_strs(&r, &party->nationalities, &party->nationality_count);
         read_strs(&r, &party->addresses, &party->address_count);
     }
-    return r;
+    return behind(&r);
 }
 
-RARE struct reader read_objects(struct reader r, struct cw_event *event)
+RARE const uint8_t *read_objects(LENT, struct cw_event *event)
 {
+    struct reader r = borrow(at, end, arena);
     struct cw_part *objects = NULL;
     size_t count = 0;
+    size_t cap = 0;
     for (int64_t left = 0; read_item(&r, &left); count++) {
-        objects = grow(r.arena, objects, count, sizeof(*objects)); /* zeroed */
+        objects = grow(r.arena, objects, count, &cap, left, sizeof(*objects));
         struct cw_part *object = &objects[count];
+        *object = (struct cw_part){ 0 };
         object->role = read_str(&r);
         object->kind = read_str(&r);
-        r = read_ids(r, object);
+        go_on(&r, read_ids(LEND(&r), object));
     }
     event->objects = objects;
     event->object_count = count;
-    return r;
+    return behind(&r);
 }
 
-RARE struct reader read_place(struct reader r, struct cw_place *place)
+RARE const uint8_t *read_place(LENT, struct cw_place *place)
 {
+    struct reader r = borrow(at, end, arena);
     place->present = true;
     place->name = read_optional_str(&r);
     place->lat = read_optional_double(&r);
     place->lon = read_optional_double(&r);
     place->precision = read_optional_str(&r);
-    return r;
+    return behind(&r);
 }
 
-RARE struct reader read_handling(struct reader r, struct cw_handling *handling)
+RARE const uint8_t *read_handling(LENT, struct cw_handling *handling)
 {
+    struct reader r = borrow(at, end, arena);
     handling->present = true;
     read_strs(&r, &handling->codes, &handling->code_count);
     handling->text = read_optional_str(&r);
@@ -307,20 +350,22 @@ RARE struct reader read_handling(struct reader r, struct cw_handling *handling)
     handling->pap = read_optional_str(&r);
     handling->sharing_group = read_optional_str(&r);
     read_strs(&r, &handling->audience, &handling->audience_count);
-    return r;
+    return behind(&r);
 }
 
-RARE struct reader read_grading(struct reader r, struct cw_grading *grading)
+RARE const uint8_t *read_grading(LENT, struct cw_grading *grading)
 {
+    struct reader r = borrow(at, end, arena);
     grading->present = true;
     grading->scheme = read_str(&r);
     grading->source = read_str(&r);
     grading->info = read_str(&r);
-    return r;
+    return behind(&r);
 }
 
-RARE struct reader read_fields(struct reader r, const struct cw_type *type, struct cw_value *values)
+RARE const uint8_t *read_fields(LENT, const struct cw_type *type, struct cw_value *values)
 {
+    struct reader r = borrow(at, end, arena);
     for (size_t i = 0; i < type->field_count; i++) {
         const struct cw_field *field = &type->fields[i];
         struct cw_value *value = &values[i];
@@ -347,7 +392,7 @@ RARE struct reader read_fields(struct reader r, const struct cw_type *type, stru
             break;
         }
     }
-    return r;
+    return behind(&r);
 }
 
 INLINE void read_details(struct reader *r, struct cw_event *event)
@@ -358,7 +403,7 @@ INLINE void read_details(struct reader *r, struct cw_event *event)
             continue;
         const struct cw_type *type = cw_type_by_number(number);
         struct cw_value *values = cw_arena_alloc(r->arena, type->field_count * sizeof(*values));
-        *r = read_fields(*r, type, values);
+        go_on(r, read_fields(LEND(r), type, values));
         if (event->detail != NULL) {
             fail(r); /* two details: ingest lets none of these through */
             return;
@@ -368,11 +413,21 @@ INLINE void read_details(struct reader *r, struct cw_event *event)
     }
 }
 
+/* What is not set in any case; the whole struct is large. */
+INLINE void clear(struct cw_event *out)
+{
+    out->retain_until = (struct cw_value){ 0 };
+    out->parties = NULL;
+    out->party_count = 0;
+    out->detail_type = NULL;
+    out->detail = NULL;
+}
+
 bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw_arena *arena)
 {
     struct reader reader = { cw_cur(body, len), arena };
     struct reader *r = &reader;
-    *out = (struct cw_event){ 0 };
+    clear(out);
     out->owner = read_str(r);
     out->event_id = read_str(r);
     out->version = read_long(r);
@@ -387,21 +442,24 @@ bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw
     if (out->retain_until.present)
         out->retain_until.number = read_time(r);
     out->country = read_optional_str(r);
+    out->place = (struct cw_place){ 0 };
     if (read_present(r))
-        *r = read_place(*r, &out->place);
+        go_on(r, read_place(LEND(r), &out->place));
     read_strs(r, &out->crime_areas, &out->crime_area_count);
     read_strs(r, &out->purposes, &out->purpose_count);
+    out->handling = (struct cw_handling){ 0 };
     if (read_present(r))
-        *r = read_handling(*r, &out->handling);
+        go_on(r, read_handling(LEND(r), &out->handling));
+    out->grading = (struct cw_grading){ 0 };
     if (read_present(r))
-        *r = read_grading(*r, &out->grading);
+        go_on(r, read_grading(LEND(r), &out->grading));
     out->language = read_optional_str(r);
     out->evidence_status = read_str(r);
     out->source_ref = read_optional_str(r);
     out->schema_version = read_long(r);
     out->payload_hash = read_optional_str(r);
-    *r = read_parties(*r, out);
-    *r = read_objects(*r, out);
+    go_on(r, read_parties(LEND(r), out));
+    go_on(r, read_objects(LEND(r), out));
     read_details(r, out);
     /* It is the type of the fields nearly always; a withdrawal brings none. */
     if (out->detail_type != NULL && cw_str_is(out->event_type, out->detail_type->name))
@@ -411,6 +469,8 @@ bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw
     return !r->cur.failed && r->cur.at == r->cur.end && out->tz_offset == tz_offset;
 }
 
+#undef LEND
+#undef LENT
 #undef INLINE
 #undef RARE
 
