@@ -85,7 +85,8 @@ enum { ID_KIND_COUNT = sizeof(id_kinds) / sizeof(id_kinds[0]) };
 static const struct id_kind *id_kind_by_name(cw_str name)
 {
     for (size_t i = 0; i < ID_KIND_COUNT; i++) {
-        if (name.len == id_kinds[i].len && memcmp(name.ptr, id_kinds[i].name, name.len) == 0)
+        if (name.len == id_kinds[i].len &&
+            cw_str_eq(name, (cw_str){ id_kinds[i].name, id_kinds[i].len }))
             return &id_kinds[i];
     }
     return NULL;

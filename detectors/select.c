@@ -125,18 +125,30 @@ static bool test_texts(const struct cw_instruction *code, const struct cw_event 
     return false;
 }
 
+static bool holds_of(const struct cw_instruction *code, int64_t number)
+{
+    return code->op == CW_OP_WITHIN ? number >= code->low && number <= code->high
+                                    : is_among(number, code);
+}
+
 static bool test(const struct cw_instruction *code, const struct cw_event *event,
                  struct cw_arena *arena)
 {
     if (code->op == CW_OP_CONST)
         return code->argument != 0;
+    bool is_number = code->op == CW_OP_WITHIN || code->op == CW_OP_AMONG;
+    if (is_number && code->path->scope == CW_PATH_DETAIL && event->detail != NULL &&
+        event->detail_type != NULL && event->detail_type->number == code->path->type) {
+        /* what most events are told apart by: no need to walk there */
+        const struct cw_value *value = &event->detail[code->path->field];
+        return value->present && holds_of(code, value->number);
+    }
     if (code->op == CW_OP_EQUALS || code->op == CW_OP_LIKE)
         return test_texts(code, event, arena);
     struct cw_path_cursor cursor = { .path = code->path, .event = event };
     struct cw_found found;
     while (cw_path_next(&cursor, &found)) {
-        if (code->op == CW_OP_EXISTS || (code->op == CW_OP_AMONG && is_among(found.number, code)) ||
-            (code->op == CW_OP_WITHIN && found.number >= code->low && found.number <= code->high))
+        if (code->op == CW_OP_EXISTS || holds_of(code, found.number))
             return true;
     }
     return false;

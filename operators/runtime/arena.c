@@ -74,7 +74,7 @@ void cw_arena_free(struct cw_arena *arena)
     free(arena);
 }
 
-void *cw_arena_alloc(struct cw_arena *arena, size_t size)
+void *cw_arena_take(struct cw_arena *arena, size_t size)
 {
     size_t need = (size + ALIGN - 1) / ALIGN * ALIGN + RED_ZONE;
     if (arena->now->size - arena->at < need) {
@@ -87,8 +87,12 @@ void *cw_arena_alloc(struct cw_arena *arena, size_t size)
     arena->at += need;
     arena->used += need;
     UNPOISON(ptr, size);
-    memset(ptr, 0, size);
     return ptr;
+}
+
+void *cw_arena_alloc(struct cw_arena *arena, size_t size)
+{
+    return memset(cw_arena_take(arena, size), 0, size);
 }
 
 cw_str cw_arena_copy(struct cw_arena *arena, const void *ptr, size_t len)

@@ -18,6 +18,8 @@ struct cw_arena *cw_arena_new(void) CW_MUST_USE;
 void cw_arena_free(struct cw_arena *arena); /* accepts NULL */
 /** Zeroed, aligned to 16; lives until the next reset. */
 void *cw_arena_alloc(struct cw_arena *arena, size_t size) CW_MUST_USE CW_NONNULL(1);
+/** The same, not zeroed. */
+void *cw_arena_take(struct cw_arena *arena, size_t size) CW_MUST_USE CW_NONNULL(1);
 /** A copy of the bytes, with a NUL behind it that is not counted. */
 cw_str cw_arena_copy(struct cw_arena *arena, const void *ptr, size_t len) CW_NONNULL(1);
 cw_str cw_arena_printf(struct cw_arena *arena, const char *format, ...) CW_NONNULL(1)

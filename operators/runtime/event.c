@@ -22,41 +22,152 @@ void cw_event_defaults(struct cw_event *event)
     };
 }
 
-/* --- reading --- */
+/* --- reading ---
+ *
+ * Every event is read by every stage that looks into it, and most of its fields are absent, short
+ * or lists of nothing: all that is a byte or two is read inline, with the cursor in registers. What
+ * is rare is done by functions, to which a copy of the cursor is lent, so that its address is
+ * never known. A cursor that failed is empty: all that follows fails too.
+ */
+
+#define INLINE __attribute__((always_inline)) static inline
+#define RARE __attribute__((noinline)) static
 
 struct reader {
     struct cw_cur cur;
     struct cw_arena *arena;
 };
 
-static cw_str read_str(struct reader *r)
+INLINE void fail(struct reader *r)
 {
-    return cw_cur_avro_str(&r->cur);
+    r->cur.failed = true;
+    r->cur.at = r->cur.end;
+}
+
+/* What is lent: registers, and where it ended comes back; NULL: it failed. */
+#define LENT const uint8_t *at, const uint8_t *end, struct cw_arena *arena
+#define LEND(r) (r)->cur.at, (r)->cur.end, (r)->arena
+
+INLINE struct reader borrow(const uint8_t *at, const uint8_t *end, struct cw_arena *arena)
+{
+    return (struct reader){ { at, end, false }, arena };
+}
+
+INLINE const uint8_t *behind(const struct reader *r)
+{
+    return r->cur.failed ? NULL : r->cur.at;
+}
+
+INLINE void go_on(struct reader *r, const uint8_t *at)
+{
+    if (__builtin_expect(at == NULL, 0))
+        fail(r);
+    else
+        r->cur.at = at;
+}
+
+RARE const uint8_t *wide_long(LENT, int64_t *value)
+{
+    struct reader r = borrow(at, end, arena);
+    *value = cw_cur_avro_long_wide(&r.cur);
+    if (r.cur.failed)
+        fail(&r);
+    return behind(&r);
+}
+
+INLINE int64_t read_long(struct reader *r)
+{
+    if (__builtin_expect(r->cur.at == r->cur.end || *r->cur.at >= 0x80, 0)) {
+        int64_t value;
+        go_on(r, wide_long(LEND(r), &value));
+        return value;
+    }
+    uint8_t bits = *r->cur.at++;
+    return (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
+}
+
+/* Of a number of up to eight bytes, as times are: all at once. */
+INLINE int64_t read_time(struct reader *r)
+{
+    uint64_t word;
+    if (__builtin_expect(r->cur.end - r->cur.at >= (ptrdiff_t)sizeof(word), 1)) {
+        memcpy(&word, r->cur.at, sizeof(word));
+        uint64_t stops = ~word & UINT64_C(0x8080808080808080);
+        if (__builtin_expect(stops != 0, 1)) {
+            r->cur.at += (unsigned)__builtin_ctzll(stops) / 8 + 1;
+            word &= stops ^ (stops - 1); /* up to the first byte that ends a number */
+            word =
+                (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+            word =
+                (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+            word = (word & UINT64_C(0x0fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+            return (int64_t)(word >> 1) ^ -(int64_t)(word & 1);
+        }
+    }
+    int64_t value;
+    go_on(r, wide_long(LEND(r), &value));
+    return value;
+}
+
+RARE const uint8_t *wide_str(LENT, cw_str *out)
+{
+    struct reader r = borrow(at, end, arena);
+    *out = cw_cur_avro_str(&r.cur);
+    if (r.cur.failed)
+        fail(&r);
+    return behind(&r);
+}
+
+INLINE cw_str read_str(struct reader *r)
+{
+    const uint8_t *at = r->cur.at;
+    size_t left = (size_t)(r->cur.end - at);
+    /* shorter than 64: twice the length in the byte */
+    if (__builtin_expect(left == 0 || (*at & 0x81) != 0 || (size_t)(*at >> 1) >= left, 0)) {
+        cw_str text;
+        go_on(r, wide_str(LEND(r), &text));
+        return text;
+    }
+    cw_str text = { (const char *)at + 1, (size_t)(*at >> 1) };
+    r->cur.at = at + 1 + text.len;
+    return text;
 }
 
 /* The index of a union of null and something: true where something follows. */
-static bool read_present(struct reader *r)
+INLINE bool read_present(struct reader *r)
 {
-    int64_t index = cw_cur_avro_long(&r->cur);
-    if (index != 0 && index != 1)
-        r->cur.failed = true;
+    int64_t index = read_long(r);
+    if (__builtin_expect((uint64_t)index > 1, 0))
+        fail(r);
     return index == 1 && !r->cur.failed;
 }
 
-static cw_str read_optional_str(struct reader *r)
+INLINE cw_str read_optional_str(struct reader *r)
 {
     return read_present(r) ? read_str(r) : absent;
 }
 
-static double read_double(struct reader *r)
+INLINE uint64_t read_bytes(struct reader *r, size_t len)
 {
-    uint64_t bits = cw_cur_u64(&r->cur);
+    uint64_t value = 0;
+    if (__builtin_expect((size_t)(r->cur.end - r->cur.at) < len, 0)) {
+        fail(r);
+        return 0;
+    }
+    memcpy(&value, r->cur.at, len);
+    r->cur.at += len;
+    return value;
+}
+
+INLINE double read_double(struct reader *r)
+{
+    uint64_t bits = read_bytes(r, sizeof(bits));
     double value;
     memcpy(&value, &bits, sizeof(value));
     return value;
 }
 
-static struct cw_value read_optional_double(struct reader *r)
+INLINE struct cw_value read_optional_double(struct reader *r)
 {
     struct cw_value value = { 0 };
     value.present = read_present(r);
@@ -65,178 +176,236 @@ static struct cw_value read_optional_double(struct reader *r)
     return value;
 }
 
+RARE const uint8_t *next_block(LENT, int64_t *left)
+{
+    struct reader r = borrow(at, end, arena);
+    *left = cw_cur_avro_long(&r.cur);
+    if (*left < 0 && *left != INT64_MIN) {
+        *left = -*left;
+        (void)cw_cur_avro_long(&r.cur); /* the block's bytes */
+    }
+    if (r.cur.failed || *left < 0 || *left > r.cur.end - r.cur.at) {
+        fail(&r);
+        *left = 0;
+    }
+    return behind(&r);
+}
+
 /*
  * The next item of an array: *left holds what remains of the block, 0 before the first. False at
  * the end. Every item of ours takes at least a byte, so a count cannot be larger than the bytes
  * left.
  */
-static bool read_item(struct reader *r, int64_t *left)
+INLINE bool read_item(struct reader *r, int64_t *left)
 {
     if (*left == 0) {
-        *left = cw_cur_avro_long(&r->cur);
-        if (*left < 0 && *left != INT64_MIN) {
-            *left = -*left;
-            (void)cw_cur_avro_long(&r->cur); /* the block's bytes */
+        if (__builtin_expect(r->cur.at != r->cur.end && *r->cur.at == 0, 1)) {
+            r->cur.at++;
+            return false;
         }
+        go_on(r, next_block(LEND(r), left));
         if (*left == 0)
             return false;
-        if (*left < 0 || *left > r->cur.end - r->cur.at) {
-            r->cur.failed = true;
-            return false;
-        }
     }
     (*left)--;
     return !r->cur.failed;
 }
 
-/* Arrays grow by doubling in the arena; what is left behind goes with it. */
-static void *grow(struct reader *r, void *items, size_t count, size_t size)
+/* Room for one more behind `count`: what the block is said to hold, if that is little, else
+ * arrays grow by doubling in the arena, and what is left behind goes with it. Not zeroed. */
+INLINE void *grow(struct cw_arena *arena, void *items, size_t count, size_t *cap, int64_t left,
+                  size_t size)
 {
-    if (count == 0)
-        return cw_arena_alloc(r->arena, 2 * size);
-    if (count < 2 || (count & (count - 1)) != 0)
+    enum { FEW = 8 };
+    if (__builtin_expect(count < *cap, 1))
         return items;
-    void *wider = cw_arena_alloc(r->arena, 2 * count * size);
-    memcpy(wider, items, count * size);
+    *cap = count != 0 ? 2 * count : left < FEW ? (size_t)left + 1 : (size_t)FEW;
+    void *wider = cw_arena_take(arena, *cap * size);
+    if (count != 0)
+        memcpy(wider, items, count * size);
     return wider;
 }
 
-static cw_str *read_strs(struct reader *r, size_t *count)
+/* A list of texts; mostly there are none. */
+RARE const uint8_t *some_strs(LENT, cw_str **out, size_t *count)
 {
+    struct reader r = borrow(at, end, arena);
     cw_str *items = NULL;
-    *count = 0;
-    for (int64_t left = 0; read_item(r, &left); (*count)++) {
-        items = grow(r, items, *count, sizeof(*items));
-        items[*count] = read_str(r);
+    size_t n = 0;
+    size_t cap = 0;
+    for (int64_t left = 0; read_item(&r, &left); n++) {
+        items = grow(r.arena, items, n, &cap, left, sizeof(*items));
+        items[n] = read_str(&r);
     }
-    return items;
+    *out = items;
+    *count = n;
+    return behind(&r);
 }
 
-static void read_ids(struct reader *r, struct cw_part *part)
+INLINE void read_strs(struct reader *r, cw_str **items, size_t *count)
 {
-    for (int64_t left = 0; read_item(r, &left); part->id_count++) {
-        part->ids = grow(r, part->ids, part->id_count, sizeof(*part->ids));
-        struct cw_identifier *id = &part->ids[part->id_count];
-        id->kind = read_str(r);
-        id->value = read_str(r);
-        id->issuer = read_optional_str(r);
-        id->stated = read_optional_str(r);
-        id->fault = read_optional_str(r);
+    if (__builtin_expect(r->cur.at != r->cur.end && *r->cur.at == 0, 1)) {
+        r->cur.at++;
+        *items = NULL;
+        *count = 0;
+        return;
     }
+    go_on(r, some_strs(LEND(r), items, count));
 }
 
-static void read_names(struct reader *r, struct cw_part *part)
+RARE const uint8_t *read_ids(LENT, struct cw_part *part)
 {
-    for (int64_t left = 0; read_item(r, &left); part->name_count++) {
-        part->names = grow(r, part->names, part->name_count, sizeof(*part->names));
+    struct reader r = borrow(at, end, arena);
+    struct cw_identifier *ids = NULL;
+    size_t count = 0;
+    size_t cap = 0;
+    for (int64_t left = 0; read_item(&r, &left); count++) {
+        ids = grow(r.arena, ids, count, &cap, left, sizeof(*ids));
+        struct cw_identifier *id = &ids[count];
+        id->kind = read_str(&r);
+        id->value = read_str(&r);
+        id->issuer = read_optional_str(&r);
+        id->stated = read_optional_str(&r);
+        id->fault = read_optional_str(&r);
+    }
+    part->ids = ids;
+    part->id_count = count;
+    return behind(&r);
+}
+
+RARE const uint8_t *read_names(LENT, struct cw_part *part)
+{
+    struct reader r = borrow(at, end, arena);
+    size_t cap = 0;
+    for (int64_t left = 0; read_item(&r, &left); part->name_count++) {
+        part->names =
+            grow(r.arena, part->names, part->name_count, &cap, left, sizeof(*part->names));
         struct cw_name *name = &part->names[part->name_count];
-        name->full = read_str(r);
-        name->kind = read_str(r);
-        name->script = read_optional_str(r);
-        name->folded = read_str(r);
+        name->full = read_str(&r);
+        name->kind = read_str(&r);
+        name->script = read_optional_str(&r);
+        name->folded = read_str(&r);
     }
+    return behind(&r);
 }
 
-static void read_parties(struct reader *r, struct cw_event *event)
+RARE const uint8_t *read_parties(LENT, struct cw_event *event)
 {
-    for (int64_t left = 0; read_item(r, &left); event->party_count++) {
-        event->parties = grow(r, event->parties, event->party_count, sizeof(*event->parties));
+    struct reader r = borrow(at, end, arena);
+    size_t cap = 0;
+    for (int64_t left = 0; read_item(&r, &left); event->party_count++) {
+        event->parties =
+            grow(r.arena, event->parties, event->party_count, &cap, left, sizeof(*event->parties));
         struct cw_part *party = &event->parties[event->party_count];
         *party = (struct cw_part){ 0 };
-        party->role = read_str(r);
-        party->kind = read_str(r);
-        read_ids(r, party);
-        read_names(r, party);
-        party->birth_dates = read_strs(r, &party->birth_date_count);
-        party->sex = read_optional_str(r);
-        party->nationalities = read_strs(r, &party->nationality_count);
-        party->addresses = read_strs(r, &party->address_count);
+        party->role = read_str(&r);
+        party->kind = read_str(&r);
+        go_on(&r, read_ids(LEND(&r), party));
+        go_on(&r, read_names(LEND(&r), party));
+        read_strs(&r, &party->birth_dates, &party->birth_date_count);
+        party->sex = read_optional_str(&r);
+        read_strs(&r, &party->nationalities, &party->nationality_count);
+        read_strs(&r, &party->addresses, &party->address_count);
     }
+    return behind(&r);
 }
 
-static void read_objects(struct reader *r, struct cw_event *event)
+RARE const uint8_t *read_objects(LENT, struct cw_event *event)
 {
-    for (int64_t left = 0; read_item(r, &left); event->object_count++) {
-        event->objects = grow(r, event->objects, event->object_count, sizeof(*event->objects));
-        struct cw_part *object = &event->objects[event->object_count];
+    struct reader r = borrow(at, end, arena);
+    struct cw_part *objects = NULL;
+    size_t count = 0;
+    size_t cap = 0;
+    for (int64_t left = 0; read_item(&r, &left); count++) {
+        objects = grow(r.arena, objects, count, &cap, left, sizeof(*objects));
+        struct cw_part *object = &objects[count];
         *object = (struct cw_part){ 0 };
-        object->role = read_str(r);
-        object->kind = read_str(r);
-        read_ids(r, object);
+        object->role = read_str(&r);
+        object->kind = read_str(&r);
+        go_on(&r, read_ids(LEND(&r), object));
     }
+    event->objects = objects;
+    event->object_count = count;
+    return behind(&r);
 }
 
-static void read_place(struct reader *r, struct cw_place *place)
+RARE const uint8_t *read_place(LENT, struct cw_place *place)
 {
-    place->present = read_present(r);
-    if (!place->present)
-        return;
-    place->name = read_optional_str(r);
-    place->lat = read_optional_double(r);
-    place->lon = read_optional_double(r);
-    place->precision = read_optional_str(r);
+    struct reader r = borrow(at, end, arena);
+    place->present = true;
+    place->name = read_optional_str(&r);
+    place->lat = read_optional_double(&r);
+    place->lon = read_optional_double(&r);
+    place->precision = read_optional_str(&r);
+    return behind(&r);
 }
 
-static void read_handling(struct reader *r, struct cw_handling *handling)
+RARE const uint8_t *read_handling(LENT, struct cw_handling *handling)
 {
-    handling->present = read_present(r);
-    if (!handling->present)
-        return;
-    handling->codes = read_strs(r, &handling->code_count);
-    handling->text = read_optional_str(r);
-    handling->tlp = read_optional_str(r);
-    handling->pap = read_optional_str(r);
-    handling->sharing_group = read_optional_str(r);
-    handling->audience = read_strs(r, &handling->audience_count);
+    struct reader r = borrow(at, end, arena);
+    handling->present = true;
+    read_strs(&r, &handling->codes, &handling->code_count);
+    handling->text = read_optional_str(&r);
+    handling->tlp = read_optional_str(&r);
+    handling->pap = read_optional_str(&r);
+    handling->sharing_group = read_optional_str(&r);
+    read_strs(&r, &handling->audience, &handling->audience_count);
+    return behind(&r);
 }
 
-static void read_grading(struct reader *r, struct cw_grading *grading)
+RARE const uint8_t *read_grading(LENT, struct cw_grading *grading)
 {
-    grading->present = read_present(r);
-    if (!grading->present)
-        return;
-    grading->scheme = read_str(r);
-    grading->source = read_str(r);
-    grading->info = read_str(r);
+    struct reader r = borrow(at, end, arena);
+    grading->present = true;
+    grading->scheme = read_str(&r);
+    grading->source = read_str(&r);
+    grading->info = read_str(&r);
+    return behind(&r);
 }
 
-static void read_field(struct reader *r, const struct cw_field *field, struct cw_value *value)
+RARE const uint8_t *read_fields(LENT, const struct cw_type *type, struct cw_value *values)
 {
-    value->present = !field->nullable || read_present(r);
-    if (!value->present)
-        return;
-    switch (field->type) {
-    case CW_FIELD_STRING:
-        value->text = read_str(r);
-        break;
-    case CW_FIELD_LONG:
-        value->number = cw_cur_avro_long(&r->cur);
-        break;
-    case CW_FIELD_BOOLEAN:
-        value->number = cw_cur_u8(&r->cur);
-        if (value->number > 1)
-            r->cur.failed = true;
-        break;
-    case CW_FIELD_DOUBLE:
-        value->real = read_double(r);
-        break;
-    case CW_FIELD_STRINGS:
-        value->list.items = read_strs(r, &value->list.count);
-        break;
+    struct reader r = borrow(at, end, arena);
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct cw_field *field = &type->fields[i];
+        struct cw_value *value = &values[i];
+        value->present = !field->nullable || read_present(&r);
+        if (!value->present)
+            continue;
+        switch (field->type) {
+        case CW_FIELD_STRING:
+            value->text = read_str(&r);
+            break;
+        case CW_FIELD_LONG:
+            value->number = read_time(&r);
+            break;
+        case CW_FIELD_BOOLEAN:
+            value->number = (int64_t)read_bytes(&r, 1);
+            if (value->number > 1)
+                fail(&r);
+            break;
+        case CW_FIELD_DOUBLE:
+            value->real = read_double(&r);
+            break;
+        case CW_FIELD_STRINGS:
+            read_strs(&r, &value->list.items, &value->list.count);
+            break;
+        }
     }
+    return behind(&r);
 }
 
-static void read_details(struct reader *r, struct cw_event *event)
+INLINE void read_details(struct reader *r, struct cw_event *event)
 {
-    for (uint16_t number = 1; number <= cw_type_count(); number++) {
+    uint16_t count = cw_type_count();
+    for (uint16_t number = 1; number <= count; number++) {
         if (!read_present(r))
             continue;
         const struct cw_type *type = cw_type_by_number(number);
         struct cw_value *values = cw_arena_alloc(r->arena, type->field_count * sizeof(*values));
-        for (size_t i = 0; i < type->field_count; i++)
-            read_field(r, &type->fields[i], &values[i]);
+        go_on(r, read_fields(LEND(r), type, values));
         if (event->detail != NULL) {
-            r->cur.failed = true; /* two details: ingest lets none of these through */
+            fail(r); /* two details: ingest lets none of these through */
             return;
         }
         event->detail_type = type;
@@ -244,37 +413,53 @@ static void read_details(struct reader *r, struct cw_event *event)
     }
 }
 
+/* What is not set in any case; the whole struct is large. */
+INLINE void clear(struct cw_event *out)
+{
+    out->retain_until = (struct cw_value){ 0 };
+    out->parties = NULL;
+    out->party_count = 0;
+    out->detail_type = NULL;
+    out->detail = NULL;
+}
+
 bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw_arena *arena)
 {
     struct reader reader = { cw_cur(body, len), arena };
     struct reader *r = &reader;
-    *out = (struct cw_event){ 0 };
+    clear(out);
     out->owner = read_str(r);
     out->event_id = read_str(r);
-    out->version = cw_cur_avro_long(&r->cur);
+    out->version = read_long(r);
     out->op = read_str(r);
     out->event_type = read_str(r);
-    out->event_time = cw_cur_avro_long(&r->cur);
-    int64_t tz_offset = cw_cur_avro_long(&r->cur);
+    out->event_time = read_time(r);
+    int64_t tz_offset = read_long(r);
     out->tz_offset = (int32_t)tz_offset;
     out->time_precision = read_str(r);
-    out->recorded_at = cw_cur_avro_long(&r->cur);
+    out->recorded_at = read_time(r);
     out->retain_until.present = read_present(r);
     if (out->retain_until.present)
-        out->retain_until.number = cw_cur_avro_long(&r->cur);
+        out->retain_until.number = read_time(r);
     out->country = read_optional_str(r);
-    read_place(r, &out->place);
-    out->crime_areas = read_strs(r, &out->crime_area_count);
-    out->purposes = read_strs(r, &out->purpose_count);
-    read_handling(r, &out->handling);
-    read_grading(r, &out->grading);
+    out->place = (struct cw_place){ 0 };
+    if (read_present(r))
+        go_on(r, read_place(LEND(r), &out->place));
+    read_strs(r, &out->crime_areas, &out->crime_area_count);
+    read_strs(r, &out->purposes, &out->purpose_count);
+    out->handling = (struct cw_handling){ 0 };
+    if (read_present(r))
+        go_on(r, read_handling(LEND(r), &out->handling));
+    out->grading = (struct cw_grading){ 0 };
+    if (read_present(r))
+        go_on(r, read_grading(LEND(r), &out->grading));
     out->language = read_optional_str(r);
     out->evidence_status = read_str(r);
     out->source_ref = read_optional_str(r);
-    out->schema_version = cw_cur_avro_long(&r->cur);
+    out->schema_version = read_long(r);
     out->payload_hash = read_optional_str(r);
-    read_parties(r, out);
-    read_objects(r, out);
+    go_on(r, read_parties(LEND(r), out));
+    go_on(r, read_objects(LEND(r), out));
     read_details(r, out);
     /* It is the type of the fields nearly always; a withdrawal brings none. */
     if (out->detail_type != NULL && cw_str_is(out->event_type, out->detail_type->name))
@@ -283,6 +468,11 @@ bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw
         out->type = cw_type_by_name(out->event_type);
     return !r->cur.failed && r->cur.at == r->cur.end && out->tz_offset == tz_offset;
 }
+
+#undef LEND
+#undef LENT
+#undef INLINE
+#undef RARE
 
 /* --- writing --- */
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 typedef struct {
@@ -22,9 +23,34 @@ static inline cw_str cw_cstr(const char *text)
     return (cw_str){ text, text != NULL ? strlen(text) : 0 };
 }
 
+/* memcmp is not called for the few bytes that most texts have. */
 static inline bool cw_str_eq(cw_str a, cw_str b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    if (a.len != b.len)
+        return false;
+    if (a.len > 2 * sizeof(uint64_t))
+        return memcmp(a.ptr, b.ptr, a.len) == 0;
+    if (a.len >= sizeof(uint64_t)) {
+        uint64_t left[2], right[2];
+        memcpy(&left[0], a.ptr, sizeof(left[0]));
+        memcpy(&right[0], b.ptr, sizeof(right[0]));
+        memcpy(&left[1], a.ptr + a.len - sizeof(left[1]), sizeof(left[1]));
+        memcpy(&right[1], b.ptr + b.len - sizeof(right[1]), sizeof(right[1]));
+        return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+    }
+    if (a.len >= sizeof(uint32_t)) {
+        uint32_t left[2], right[2];
+        memcpy(&left[0], a.ptr, sizeof(left[0]));
+        memcpy(&right[0], b.ptr, sizeof(right[0]));
+        memcpy(&left[1], a.ptr + a.len - sizeof(left[1]), sizeof(left[1]));
+        memcpy(&right[1], b.ptr + b.len - sizeof(right[1]), sizeof(right[1]));
+        return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (a.ptr[i] != b.ptr[i])
+            return false;
+    }
+    return true;
 }
 
 static inline bool cw_str_is(cw_str a, const char *text)
