@@ -31,19 +31,11 @@ struct detail_plan {
 };
 _Static_assert(CW_TYPE_FIELDS_MAX <= 32, "a bit a field");
 
-enum { SCOPE_BITS = 8 };
+enum { SCOPE_BITS = 8, SCOPE_KIND = 16, SCOPE_ISSUER = 14 };
 
-/* An empty one has kind_len 0, which no kind has. */
+/* An empty one has a kind of length 0, which no kind has. */
 struct scope {
-    union {
-        struct {
-            char kind[16];
-            char issuer[14];
-            uint8_t kind_len;
-            uint8_t issuer_len;
-        };
-        uint64_t words[4];
-    };
+    uint64_t words[4]; /* the kind in two, the issuer in two, above it the lengths of both */
     uint64_t value;
 };
 
@@ -649,20 +641,46 @@ static void strip(struct cw_event *event)
 
 /* --- keys --- */
 
+/* A text of up to 16 bytes in two words, zeros behind it; made in registers, for reading back as
+ *  words what was just written as bytes takes longer than all the rest. */
+static inline void text_words(cw_str text, uint64_t words[2])
+{
+    uint64_t low = 0;
+    uint64_t high = 0;
+    if (text.len >= 8) {
+        memcpy(&low, text.ptr, 8);
+        memcpy(&high, text.ptr + text.len - 8, 8);
+        high = text.len > 8 ? high >> (8 * (16 - text.len)) : 0;
+    } else if (text.len >= 4) {
+        uint32_t head;
+        uint32_t tail;
+        memcpy(&head, text.ptr, 4);
+        memcpy(&tail, text.ptr + text.len - 4, 4);
+        low = head | (uint64_t)tail << (8 * (text.len - 4));
+    } else if (text.len != 0) {
+        for (size_t i = 0; i < text.len; i++)
+            low |= (uint64_t)(unsigned char)text.ptr[i] << (8 * i);
+    }
+    words[0] = low;
+    words[1] = high;
+}
+
 /* The scope of a kind and issuer. They are few, so most are found where they were put last. */
 static uint64_t scope_of(struct cw_normaliser *n, cw_str kind, cw_str issuer)
 {
     struct scope *scope;
-    if (kind.len > sizeof(scope->kind) || issuer.len > sizeof(scope->issuer))
+    if (kind.len > SCOPE_KIND || issuer.len > SCOPE_ISSUER)
         return cw_id_scope(&n->secret, kind, issuer);
-    struct scope wanted = { .kind_len = (uint8_t)kind.len, .issuer_len = (uint8_t)issuer.len };
-    cw_copy(wanted.kind, kind.ptr, kind.len);
-    cw_copy(wanted.issuer, issuer.ptr, issuer.len);
+    struct scope wanted CW_UNINITIALIZED;
+    text_words(kind, wanted.words);
+    text_words(issuer, wanted.words + 2);
+    wanted.words[3] |= (uint64_t)kind.len << 48 | (uint64_t)issuer.len << 56;
     uint64_t mixed =
         (wanted.words[0] ^ wanted.words[1] << 7 ^ wanted.words[2] << 11 ^ wanted.words[3] << 3) *
         UINT64_C(0x9e3779b97f4a7c15);
     scope = &n->scopes[mixed >> (64 - SCOPE_BITS)];
-    if (memcmp(scope->words, wanted.words, sizeof(wanted.words)) != 0) {
+    if (((scope->words[0] ^ wanted.words[0]) | (scope->words[1] ^ wanted.words[1]) |
+         (scope->words[2] ^ wanted.words[2]) | (scope->words[3] ^ wanted.words[3])) != 0) {
         wanted.value = cw_id_scope(&n->secret, kind, issuer);
         *scope = wanted;
     }

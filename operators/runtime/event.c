@@ -476,11 +476,24 @@ bool cw_event_read(struct cw_event *out, const void *body, size_t len, struct cw
 
 /* --- writing --- */
 
+enum { SHORT = 64 /* texts below it have their length in one byte */ };
+
+static void write_str(struct cw_buf *out, cw_str text)
+{
+    if (text.len >= SHORT) {
+        cw_buf_avro_str(out, text);
+        return;
+    }
+    uint8_t *at = cw_buf_extend(out, 1 + text.len);
+    *at = (uint8_t)(text.len << 1);
+    cw_copy(at + 1, text.ptr, text.len);
+}
+
 static void write_optional_str(struct cw_buf *out, cw_str text)
 {
     cw_buf_avro_long(out, text.ptr != NULL);
     if (text.ptr != NULL)
-        cw_buf_avro_str(out, text);
+        write_str(out, text);
 }
 
 static void write_double(struct cw_buf *out, double value)
@@ -507,7 +520,7 @@ static void write_strs(struct cw_buf *out, const cw_str *items, size_t count)
 {
     write_count(out, count);
     for (size_t i = 0; i < count; i++)
-        cw_buf_avro_str(out, items[i]);
+        write_str(out, items[i]);
     cw_buf_avro_long(out, 0);
 }
 
@@ -515,8 +528,8 @@ static void write_ids(struct cw_buf *out, const struct cw_part *part)
 {
     write_count(out, part->id_count);
     for (size_t i = 0; i < part->id_count; i++) {
-        cw_buf_avro_str(out, part->ids[i].kind);
-        cw_buf_avro_str(out, part->ids[i].value);
+        write_str(out, part->ids[i].kind);
+        write_str(out, part->ids[i].value);
         write_optional_str(out, part->ids[i].issuer);
         write_optional_str(out, part->ids[i].stated);
         write_optional_str(out, part->ids[i].fault);
@@ -526,16 +539,16 @@ static void write_ids(struct cw_buf *out, const struct cw_part *part)
 
 static void write_party(struct cw_buf *out, const struct cw_part *party)
 {
-    cw_buf_avro_str(out, party->role);
-    cw_buf_avro_str(out, party->kind);
+    write_str(out, party->role);
+    write_str(out, party->kind);
     write_ids(out, party);
     write_count(out, party->name_count);
     for (size_t i = 0; i < party->name_count; i++) {
-        cw_buf_avro_str(out, party->names[i].full);
-        cw_buf_avro_str(out, party->names[i].kind.ptr != NULL ? party->names[i].kind
-                                                              : cw_cstr("primary"));
+        write_str(out, party->names[i].full);
+        write_str(out,
+                  party->names[i].kind.ptr != NULL ? party->names[i].kind : cw_cstr("primary"));
         write_optional_str(out, party->names[i].script);
-        cw_buf_avro_str(out, party->names[i].folded);
+        write_str(out, party->names[i].folded);
     }
     cw_buf_avro_long(out, 0);
     write_strs(out, party->birth_dates, party->birth_date_count);
@@ -573,9 +586,9 @@ static void write_grading(struct cw_buf *out, const struct cw_grading *grading)
     cw_buf_avro_long(out, grading->present);
     if (!grading->present)
         return;
-    cw_buf_avro_str(out, grading->scheme);
-    cw_buf_avro_str(out, grading->source);
-    cw_buf_avro_str(out, grading->info);
+    write_str(out, grading->scheme);
+    write_str(out, grading->source);
+    write_str(out, grading->info);
 }
 
 static void write_field(struct cw_buf *out, const struct cw_field *field,
@@ -588,7 +601,7 @@ static void write_field(struct cw_buf *out, const struct cw_field *field,
     }
     switch (field->type) {
     case CW_FIELD_STRING:
-        cw_buf_avro_str(out, value->text);
+        write_str(out, value->text);
         break;
     case CW_FIELD_LONG:
         cw_buf_avro_long(out, value->number);
@@ -617,14 +630,14 @@ static void write_details(const struct cw_event *event, struct cw_buf *out)
 
 void cw_event_write(const struct cw_event *event, struct cw_buf *out)
 {
-    cw_buf_avro_str(out, event->owner);
-    cw_buf_avro_str(out, event->event_id);
+    write_str(out, event->owner);
+    write_str(out, event->event_id);
     cw_buf_avro_long(out, event->version);
-    cw_buf_avro_str(out, event->op);
-    cw_buf_avro_str(out, event->event_type);
+    write_str(out, event->op);
+    write_str(out, event->event_type);
     cw_buf_avro_long(out, event->event_time);
     cw_buf_avro_long(out, event->tz_offset);
-    cw_buf_avro_str(out, event->time_precision);
+    write_str(out, event->time_precision);
     cw_buf_avro_long(out, event->recorded_at);
     cw_buf_avro_long(out, event->retain_until.present);
     if (event->retain_until.present)
@@ -636,7 +649,7 @@ void cw_event_write(const struct cw_event *event, struct cw_buf *out)
     write_handling(out, &event->handling);
     write_grading(out, &event->grading);
     write_optional_str(out, event->language);
-    cw_buf_avro_str(out, event->evidence_status);
+    write_str(out, event->evidence_status);
     write_optional_str(out, event->source_ref);
     cw_buf_avro_long(out, event->schema_version);
     write_optional_str(out, event->payload_hash);
@@ -646,8 +659,8 @@ void cw_event_write(const struct cw_event *event, struct cw_buf *out)
     cw_buf_avro_long(out, 0);
     write_count(out, event->object_count);
     for (size_t i = 0; i < event->object_count; i++) {
-        cw_buf_avro_str(out, event->objects[i].role);
-        cw_buf_avro_str(out, event->objects[i].kind);
+        write_str(out, event->objects[i].role);
+        write_str(out, event->objects[i].kind);
         write_ids(out, &event->objects[i]);
     }
     cw_buf_avro_long(out, 0);
