@@ -146,7 +146,7 @@ static int read_versions(struct trace *trace)
 
 static void follow(struct trace *trace, const struct cw_moved *moved)
 {
-    size_t count;
+    size_t count = 0;
     struct cw_link_entry *links = NULL;
     if (trace->fact.len != 0)
         links = (struct cw_link_entry *)(void *)(uintptr_t)cw_frame_links(
