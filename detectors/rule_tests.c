@@ -636,7 +636,7 @@ static void read_event(struct compiler *compiler, const struct cw_yaml *node,
     event->event_type = cw_cstr(type->name);
     if (at != NULL && !read_time(compiler, at, &event->event_time))
         return;
-    if (at == NULL && withdraws)
+    if (at == NULL && withdraws && known != NULL)
         event->event_time = known->event_time;
     event->recorded_at = known != NULL ? known->recorded_at : event->event_time;
     if (withdraws) {
