@@ -146,6 +146,23 @@ static rd_kafka_t *producer(const char *brokers)
     return rk;
 }
 
+/* The controller made it; the broker that clients ask hears of it a little later. */
+static void wait_for_topic(rd_kafka_t *rk, const char *name)
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+    bool known = false;
+    for (int asked = 0; !known; asked++) {
+        const struct rd_kafka_metadata *metadata = NULL;
+        assert_true(asked < 10000);
+        assert_int_equal(rd_kafka_metadata(rk, 0, topic, &metadata, CW_TEST_WAIT_S * 1000), 0);
+        known = metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+                metadata->topics[0].partition_cnt > 0 &&
+                metadata->topics[0].partitions[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        rd_kafka_metadata_destroy(metadata);
+    }
+    rd_kafka_topic_destroy(topic);
+}
+
 void test_topic_create(const char *brokers, const char *topic, int partitions)
 {
     char error[256];
@@ -165,6 +182,7 @@ void test_topic_create(const char *brokers, const char *topic, int partitions)
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewTopic_destroy(wanted);
+    wait_for_topic(rk, topic);
     rd_kafka_destroy(rk);
 }
 
