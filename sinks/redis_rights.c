@@ -226,6 +226,15 @@ static bool print_sink(const struct cw_redis_acl *acl, FILE *out, char *error, s
     return true;
 }
 
+/* Whether the list names it before place `at`; everybody's copy has a reader in any case. */
+static bool named_before(const struct cw_redis_acl *acl, size_t at)
+{
+    bool named = strcmp(acl->audiences[at], "all") == 0;
+    for (size_t i = 0; i < at && !named; i++)
+        named = strcmp(acl->audiences[i], acl->audiences[at]) == 0;
+    return named;
+}
+
 bool cw_redis_acl_print(const struct cw_redis_acl *acl, FILE *out, char *error, size_t error_len)
 {
     if (!cw_redis_deployment_ok(acl->deployment)) {
@@ -236,8 +245,7 @@ bool cw_redis_acl_print(const struct cw_redis_acl *acl, FILE *out, char *error, 
     if (!print_sink(acl, out, error, error_len) || !print_reader(acl, "all", out, error, error_len))
         return false;
     for (size_t i = 0; i < acl->audience_count; i++) {
-        if (strcmp(acl->audiences[i], "all") != 0 &&
-            !print_reader(acl, acl->audiences[i], out, error, error_len))
+        if (!named_before(acl, i) && !print_reader(acl, acl->audiences[i], out, error, error_len))
             return false;
     }
     return true;
